@@ -1,0 +1,83 @@
+"""Whether an event can be applied now, must wait, or comes too late: the rules of order."""
+
+from enum import Enum
+
+from machines.catalog import Catalog
+from machines.events import Event
+from machines.machine import Machine
+from machines.snapshot import Snapshot
+
+LOWEST = -(2**63)  # below every sequence number
+
+
+class Hold(Enum):
+    """Why an event waits; the value is what people read in lists."""
+
+    EARLY = "early"
+    SEQUENCE = "out-of-sequence"
+    MACHINE = "machine-not-loaded"
+
+
+class AmbiguousMachineError(Exception):
+    """Several machines start on the event's type and it names none of them."""
+
+    def __init__(self, event: Event, machines: tuple[Machine, ...]) -> None:
+        names = ", ".join(sorted(machine.name for machine in machines))
+        super().__init__(f"{event.type} starts {names}: name one of them")
+
+
+def find_starter(catalog: Catalog, event: Event) -> Machine | Hold | None:
+    """The machine whose run the event would start; MACHINE where that is not loaded, None where the event is no start.
+
+    Raises AmbiguousMachineError.
+    """
+    if event.machine is not None:
+        machine = catalog.latest(event.machine)
+        if machine is None:
+            return Hold.MACHINE
+        return machine if not machine.starts_on or event.type in machine.starts_on else None
+    machines = catalog.starting(event.type)
+    if len(machines) > 1:
+        raise AmbiguousMachineError(event, machines)
+    return machines[0] if machines else None
+
+
+def find_successor(catalog: Catalog, event: Event) -> Machine | Hold | None:
+    """Like `find_starter`, for a workflow that has ended: only a type in `starts_on` begins another run."""
+    machine = find_starter(catalog, event)
+    return None if isinstance(machine, Machine) and event.type not in machine.starts_on else machine
+
+
+def find_hold(catalog: Catalog, snapshot: Snapshot, event: Event) -> Hold | None:
+    """Why the event must wait, or None where it can be applied now. Raises AmbiguousMachineError."""
+    if snapshot.status == "waiting" or snapshot.ended:
+        machine = (find_successor if snapshot.ended else find_starter)(catalog, event)
+        if isinstance(machine, Hold):
+            return machine
+        return Hold.EARLY if machine is None and not snapshot.ended else None
+    if catalog.get(snapshot.machine, snapshot.version) is None:
+        return Hold.MACHINE
+    if event.sequence is not None and event.sequence > expected_sequence(snapshot):
+        return Hold.SEQUENCE
+    return None
+
+
+def expected_sequence(snapshot: Snapshot) -> int:
+    """The next number; where the start carried none, numbers begin with 0 or 1."""
+    return 1 if snapshot.sequence is None else snapshot.sequence + 1
+
+
+def begin_sequence(snapshot: Snapshot, first: int) -> None:
+    """Take the first number of a run: lower ones were never applied, so one that comes after all is no duplicate."""
+    if snapshot.sequence is None:
+        snapshot.gaps = [(LOWEST, first - 1)]
+
+
+def is_passed(snapshot: Snapshot, event: Event) -> bool:
+    """Whether the event's number was already applied or given up."""
+    return event.sequence is not None and snapshot.sequence is not None and event.sequence <= snapshot.sequence
+
+
+def was_given_up(snapshot: Snapshot, event: Event) -> bool:
+    """Whether the event's number lies in a gap that was waited for in vain."""
+    return event.sequence is not None and any(first <= event.sequence <= last for first, last in snapshot.gaps)

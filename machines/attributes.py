@@ -1,0 +1,32 @@
+"""Declared attributes: the fields of an event's data that spans carry and the API can search by."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+AttributeValue = str | bool | int | float | list[str] | list[bool] | list[int] | list[float]
+
+_SCALARS = (str, bool, int, float)
+
+
+def collect(names: Sequence[str], data: dict[str, object]) -> dict[str, AttributeValue]:
+    """The declared attributes that `data` holds, as OpenTelemetry can carry them.
+
+    Lists of one kind of scalar stay lists; objects, mixed lists and integers beyond 64 bit become text; null is left
+    out.
+    """
+    return {name: _attribute(data[name]) for name in names if data.get(name) is not None}
+
+
+def _attribute(value: object) -> AttributeValue:
+    if isinstance(value, bool | str | float):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else str(value)
+    if isinstance(value, list) and value and type(value[0]) in _SCALARS:
+        kind = type(value[0])
+        if all(type(item) is kind for item in value) and not (
+            kind is int and any(not -(2**63) <= item < 2**63 for item in value)
+        ):
+            return value
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,47 @@
+"""What an event can change beside the snapshot, and how long and how much may wait."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from machines.events import Event
+
+
+class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event that waits: for what, and since when (milliseconds, the worker's clock)."""
+
+    event: Event
+    reason: str
+    since_ms: int
+
+
+class Dead(msgspec.Struct, frozen=True, gc=False):
+    """An event that could not be applied: `reason` is a code to filter by, `detail` a sentence."""
+
+    event: Event
+    reason: str
+    field: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how many events may wait, and when a run is sent in parts."""
+
+    early_wait_ms: int = 300_000
+    reorder_wait_ms: int = 30_000
+    waiting: int = 1_000
+    part_spans: int = 2_000
+    part_bytes: int = 4_000_000
+
+
+@dataclass(slots=True)
+class Changes:
+    """What is to be committed. `exports` are (run, journal entries, whether the run has ended)."""
+
+    journal: list[tuple[int, bytes]] = field(default_factory=list)
+    exports: list[tuple[int, int, bool]] = field(default_factory=list)
+    dead: list[Dead] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    rewrite_held: bool = False
+    pages: list[bytes] = field(default_factory=list)

@@ -1,0 +1,28 @@
+"""What can be wrong with an event, a machine document or stored data, told so that a person can mend it."""
+
+
+class MachinesError(Exception):
+    """Base of every error that this package raises."""
+
+
+class EventError(MachinesError):
+    """An event that breaks the format of events.
+
+    `field` is the attribute at fault, `reason` says what is wrong with it and what would be right.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field = field
+        self.reason = reason
+        super().__init__(f"{field}: {reason}")
+
+
+class DurationError(MachinesError):
+    """A text that is not a duration such as `10s`, `5m`, `4h` or `7d`."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is not a duration: write a number and a unit, such as 500ms, 10s, 5m, 4h or 7d")
+
+
+class SnapshotError(MachinesError):
+    """Stored data that this version cannot read, most often because a newer version wrote it."""

@@ -1,0 +1,69 @@
+"""The journal of one run: a header, then one record an event. Spans and state follow from it alone."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from machines.errors import SnapshotError
+from machines.events import Event
+
+JOURNAL_FORMAT = 1
+
+Result = Literal["applied", "rejected", "late"]
+Outcome = Literal["ok", "error", "timeout", "cancelled"]
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The first entry of a journal: what of the machine its spans depend on, so that they outlive the document."""
+
+    format: int
+    machine: str
+    version: int
+    run: int
+    attributes: list[str]
+    export: Literal["complete", "progressive"]
+    trace: Literal["own", "continue"]
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one event did.
+
+    `steps` are the states left and entered, in order: `-path` left, `+path` entered, `*path` a final state entered.
+    `reason` says why an event was rejected, or what was odd about one that was applied (a gap in the sequence).
+    `outcome` is set on the record that ended the run.
+    """
+
+    event: Event
+    result: Result
+    steps: list[str] = []
+    reason: str | None = None
+    outcome: Outcome | None = None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_header = msgspec.msgpack.Decoder(Header)
+_record = msgspec.msgpack.Decoder(Record)
+encode_entry = _encoder.encode
+decode_record = _record.decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def decode_header(entry: bytes) -> Header:
+    """The header of a journal. Raises SnapshotError when a newer version wrote it."""
+    try:
+        header = _header.decode(entry)
+    except _UNREADABLE as error:
+        raise SnapshotError(f"the journal's header cannot be read: {error}") from None
+    if header.format > JOURNAL_FORMAT:
+        raise SnapshotError(f"the journal has format {header.format}, this version reads up to {JOURNAL_FORMAT}")
+    return header
+
+
+def decode_journal(entries: Sequence[bytes]) -> tuple[Header, list[Record]]:
+    """Header and records of a whole journal, as stored. Raises SnapshotError."""
+    header = decode_header(entries[0])
+    try:
+        return header, [decode_record(entry) for entry in entries[1:]]
+    except _UNREADABLE as error:
+        raise SnapshotError(f"the journal cannot be read: {error}") from None

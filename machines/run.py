@@ -1,0 +1,150 @@
+"""One run of a workflow: how an event that may be applied changes the snapshot, and the record it leaves."""
+
+from collections.abc import Mapping
+
+from machines.admission import begin_sequence
+from machines.attributes import collect
+from machines.catalog import Catalog
+from machines.errors import MachinesError
+from machines.events import Event, error_text, read_data
+from machines.interpreter import Answer, Interpreter, RefusalError
+from machines.journal import JOURNAL_FORMAT, Header, Outcome, Record
+from machines.machine import Machine
+from machines.snapshot import Snapshot
+from machines.timeouts import deadline_key, is_deadline
+
+_SEVERITY: dict[Outcome, int] = {"ok": 0, "cancelled": 1, "timeout": 2, "error": 3}
+
+
+class StartError(MachinesError):
+    """A workflow that cannot begin, since its chart fails on entry."""
+
+
+class Interpreters:
+    """The interpreter of each machine, made when it is first needed."""
+
+    def __init__(self, catalog: Catalog, *, remember: bool = True) -> None:
+        self.catalog = catalog
+        self._remember = remember
+        self._made: dict[tuple[str, int], Interpreter] = {}
+
+    def of(self, machine: Machine) -> Interpreter:
+        """The interpreter of one version of a machine."""
+        key = (machine.name, machine.version)
+        interpreter = self._made.get(key)
+        if interpreter is None:
+            interpreter = self._made[key] = Interpreter(machine.chart, remember=self._remember)
+        return interpreter
+
+
+def begin(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event: Event) -> tuple[Header, Record]:
+    """Start the next run with its first event. Raises StartError, and leaves the snapshot as it was."""
+    data = read_data(event) if event.data else {}
+    attributes = collect(machine.attributes, data)
+    try:
+        answer = interpreter.start(data, attributes)
+    except RefusalError as refusal:
+        raise StartError(str(refusal)) from refusal
+    refused = None
+    if event.type not in machine.starts_on and not answer.ended:
+        entered = answer.steps
+        try:
+            answer = interpreter.send(answer.situation, machine.chart_event(event.type), data, attributes)
+            answer = Answer(answer.situation, entered + answer.steps, answer.ended, answer.finals)
+        except RefusalError as refusal:
+            refused = str(refusal)
+    snapshot.machine, snapshot.version, snapshot.run = machine.name, machine.version, snapshot.run + 1
+    snapshot.status, snapshot.ended_ns, snapshot.reason = "running", None, None
+    snapshot.attributes = {}
+    snapshot.started_ns = event.time_ns
+    snapshot.entries = 1
+    snapshot.pending_spans = snapshot.pending_bytes = 0
+    snapshot.states, snapshot.deadlines = {}, {}
+    snapshot.sequence, snapshot.gaps = None, []
+    if event.sequence is not None:
+        begin_sequence(snapshot, event.sequence)
+        snapshot.sequence = event.sequence
+    snapshot.parent, snapshot.progressive = event.parent, machine.export == "progressive"
+    if machine.name in machine.deadlines:
+        snapshot.deadlines[machine.name] = event.time_ns + machine.deadlines[machine.name].after_ns
+    header = Header(
+        JOURNAL_FORMAT,
+        machine.name,
+        machine.version,
+        snapshot.run,
+        list(machine.attributes),
+        machine.export,
+        machine.trace,
+    )
+    return header, _settle(machine, snapshot, event, answer, data, attributes if refused is None else None, refused)
+
+
+def advance(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event: Event) -> Record:
+    """Apply an event to the running chart, or record that it was rejected and why."""
+    if event.machine is not None and event.machine != machine.name:
+        return reject(snapshot, event, f"the workflow runs {machine.name}, the event names {event.machine}")
+    data = read_data(event) if event.data else {}
+    attributes = {**snapshot.attributes, **collect(machine.attributes, data)}
+    name = machine.chart_event(event.type)
+    if is_deadline(event):
+        deadline = machine.deadlines.get(deadline_key(event))
+        if deadline is None:
+            return reject(snapshot, event, f"{machine.name} has no deadline {deadline_key(event)} any more")
+        name = deadline.send
+    try:
+        answer = interpreter.send(snapshot.situation, name, data, attributes)
+    except RefusalError as refusal:
+        return reject(snapshot, event, str(refusal))
+    return _settle(machine, snapshot, event, answer, data, attributes, None)
+
+
+def reject(snapshot: Snapshot, event: Event, reason: str) -> Record:
+    """The record of an event that the chart does not take."""
+    snapshot.entries += 1
+    snapshot.updated_ns = event.time_ns
+    return Record(event, "rejected", [], reason)
+
+
+def note_late(snapshot: Snapshot, event: Event) -> Record:
+    """The record of an event that came after the end."""
+    snapshot.entries += 1
+    return Record(event, "late", [], f"the run had ended with {snapshot.status}")
+
+
+def _settle(
+    machine: Machine,
+    snapshot: Snapshot,
+    event: Event,
+    answer: Answer,
+    data: dict[str, object],
+    attributes: Mapping[str, object] | None,
+    refused: str | None,
+) -> Record:
+    if attributes is not None:
+        snapshot.attributes = dict(attributes)
+    snapshot.situation = answer.situation
+    snapshot.updated_ns = event.time_ns
+    snapshot.entries += 1
+    states, deadlines = snapshot.states, snapshot.deadlines
+    for step in answer.steps:
+        path = step[1:]
+        if step[0] == "+":
+            states[path] = event.time_ns
+            if path in machine.deadlines:
+                deadlines[path] = event.time_ns + machine.deadlines[path].after_ns
+        elif step[0] == "-":
+            snapshot.pending_spans += 1
+            states.pop(path, None)
+            deadlines.pop(path, None)
+    outcome = _conclude(machine, snapshot, event, answer, data) if answer.ended else None
+    return Record(event, "applied" if refused is None else "rejected", list(answer.steps), refused, outcome)
+
+
+def _conclude(machine: Machine, snapshot: Snapshot, event: Event, answer: Answer, data: dict[str, object]) -> Outcome:
+    outcomes: list[tuple[Outcome, str]] = [(machine.outcomes.get(path, "ok"), path) for path in answer.finals]
+    outcome, final = max(outcomes, key=lambda found: _SEVERITY[found[0]])
+    snapshot.status, snapshot.ended_ns = outcome, event.time_ns
+    snapshot.deadlines = {}
+    if outcome in ("error", "timeout"):
+        snapshot.reason = error_text(data) or f"{event.type} led to {final}"
+    return outcome

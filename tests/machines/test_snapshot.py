@@ -1,0 +1,146 @@
+"""Stored snapshots and journals: they read back as they were, and what cannot be read says why."""
+
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from machines.changes import Limits
+from machines.errors import SnapshotError
+from machines.journal import JOURNAL_FORMAT, Header, Record, decode_header, decode_journal, encode_entry
+from machines.snapshot import SNAPSHOT_FORMAT, Situation, Snapshot, decode_snapshot, encode_snapshot
+from tests.support.folding import DOOR, Folding, make_event, make_machine
+
+WAITS = Limits(early_wait_ms=40, reorder_wait_ms=20, waiting=4)
+TIMED = DOOR.replace("outcomes:", "deadlines: {opened: {after: 3s, send: burn}}\n    outcomes:")
+
+Arrival = tuple[str, str | None, int | None, int]
+_ARRIVAL = st.tuples(
+    st.sampled_from(["built", "open", "open", "close", "close", "burn", "tear_down", "nonsense"]),
+    st.sampled_from([None, None, None, "door", "gate"]),
+    st.none() | st.integers(0, 9),
+    st.integers(0, 30),
+)
+_HAPPENING: st.SearchStrategy[Arrival | str] = _ARRIVAL | st.sampled_from(["wait", "deadline", "unload", "load"])
+
+
+def _live(folding: Folding, happenings: list[Arrival | str]) -> Folding:
+    door = make_machine(TIMED)
+    for happening in happenings:
+        if not isinstance(happening, str):
+            event, machine, sequence, at = happening
+            sent = make_event(f"com.x.{event}", machine=machine, sequence=sequence, at=at, data={"colour": at})
+            folding.receive(sent)
+            folding.now_ms += 1
+        elif happening == "wait":
+            folding.expire(folding.now_ms + 15)
+        elif happening == "deadline":
+            if folding.workflow.due_deadline() is not None:
+                folding.fire()
+        else:
+            folding.load(*[door] * (happening == "load"))
+            folding.release()
+    return folding
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(_HAPPENING, max_size=25))
+def test_storing_a_workflow_after_every_event_changes_nothing_whatever_happens(happenings: list[Arrival | str]) -> None:
+    kept = _live(Folding(make_machine(TIMED), limits=WAITS), happenings)
+    stored = _live(Folding(make_machine(TIMED), limits=WAITS, stored=True), happenings)
+    assert stored.everything() == kept.everything()
+    assert stored.exports == kept.exports
+    snapshot = kept.snapshot
+    assert snapshot.waiting == len(kept.workflow.held) <= WAITS.waiting
+    if snapshot.run:
+        header, records = kept.journal()
+        assert (header.run, snapshot.entries) == (snapshot.run, len(records) + 1)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(st.text(), _VALUES),
+    st.lists(st.text(), unique=True),
+    st.dictionaries(st.text(), st.lists(st.text())),
+    st.lists(st.tuples(st.integers(-(10**18), 10**18), st.integers(0, 10**18))),
+    st.binary(),
+)
+def test_a_snapshot_reads_back_as_it_was(
+    values: dict[str, object],
+    states: list[str],
+    history: dict[str, list[str]],
+    gaps: list[tuple[int, int]],
+    seen: bytes,
+) -> None:
+    snapshot = Snapshot(
+        machine="m",
+        run=3,
+        status="running",
+        situation=Situation(tuple(states), history, values),
+        attributes=values,
+        states=dict.fromkeys(states, 2**63 - 1),
+        gaps=gaps,
+        seen=seen,
+    )
+    assert decode_snapshot(encode_snapshot(snapshot)) == snapshot
+
+
+def test_a_snapshot_of_a_newer_format_is_refused_with_both_versions() -> None:
+    newer = bytes((SNAPSHOT_FORMAT + 1,)) + encode_snapshot(Snapshot())[1:]
+    with pytest.raises(SnapshotError) as caught:
+        decode_snapshot(newer)
+    assert str(caught.value) == "the snapshot has format 2, this version of Longspan reads 1"
+
+
+def test_a_snapshot_with_fields_that_a_later_release_added_can_be_read() -> None:
+    stored = encode_snapshot(Snapshot(machine="m", run=2))
+    fields = msgspec.msgpack.decode(stored[1:])
+    assert decode_snapshot(stored[:1] + msgspec.msgpack.encode([*fields, "added later"])) == Snapshot("m", run=2)
+    assert decode_snapshot(stored[:1] + msgspec.msgpack.encode(fields[:3])) == Snapshot("m", run=2)
+
+
+@pytest.mark.parametrize("rubbish", [b"\xa2\xff\xfe", b"\x91" * 5_000, b"\x91\xa2\xff\xfe", b"\x80", b"\xc1", b""])
+def test_rubbish_after_the_format_is_refused(rubbish: bytes) -> None:
+    with pytest.raises(SnapshotError, match="the snapshot cannot be read: "):
+        decode_snapshot(bytes((SNAPSHOT_FORMAT,)) + rubbish)
+    with pytest.raises(SnapshotError, match="the journal's header cannot be read: "):
+        decode_header(rubbish)
+
+
+@given(st.binary())
+def test_any_bytes_are_a_snapshot_or_a_snapshot_error(stored: bytes) -> None:
+    for raw in (stored, bytes((SNAPSHOT_FORMAT,)) + stored):
+        with suppress(SnapshotError):
+            assert isinstance(decode_snapshot(raw), Snapshot)
+
+
+def test_nothing_at_all_is_no_snapshot() -> None:
+    with pytest.raises(SnapshotError, match="the snapshot has format none, this version of Longspan reads 1"):
+        decode_snapshot(b"")
+
+
+def test_a_journal_reads_back_as_it_was() -> None:
+    header = Header(JOURNAL_FORMAT, "m", 1, 1, ["a"], "complete", "own")
+    records = [
+        Record(make_event("t", data={"a": 1}), "applied", ["+a", "-a", "*b"], None, "ok"),
+        Record(make_event("t", at=1), "rejected", [], "why"),
+    ]
+    assert decode_journal([encode_entry(header), *map(encode_entry, records)]) == (header, records)
+
+
+def test_a_journal_that_cannot_be_read_says_why() -> None:
+    newer = Header(JOURNAL_FORMAT + 1, "m", 1, 1, [], "complete", "own")
+    with pytest.raises(SnapshotError, match="the journal has format 2, this version reads up to 1"):
+        decode_journal([encode_entry(newer)])
+    header = encode_entry(Header(JOURNAL_FORMAT, "m", 1, 1, [], "complete", "own"))
+    for rubbish in (b"\x80", b"\x91\x9d\xa2\xff\xfe", b""):
+        with pytest.raises(SnapshotError, match="the journal cannot be read: "):
+            decode_journal([header, rubbish])
