@@ -1,0 +1,184 @@
+"""One batch: the entries that were read of some partitions, folded and committed."""
+
+import logging
+from asyncio import CancelledError
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from machines.changes import Dead, Limits
+from machines.errors import SnapshotError
+from machines.events import Event, decode_event
+from machines.run import Interpreters
+from machines.workflow import Workflow
+from streams.client import Client
+from streams.commit import Commit, Indexed, index, run_commits
+from streams.errors import KeyTypeError
+from streams.keys import Keys
+from streams.lease import Lease
+from streams.residence import Residence
+
+logger = logging.getLogger(__name__)
+
+Entry = tuple[bytes, Sequence[bytes]]
+Spoilt = dict[str | tuple[str, str, str], tuple[str, str]]  # workflow id, or an event's place -> (reason, detail)
+FAULTS = (Exception, SystemExit, GeneratorExit, CancelledError)  # what the code of a chart may raise
+
+
+class Folder:
+    """Folds entries into workflows and commits, partition by partition.
+
+    What cannot be folded becomes a dead letter: the rest of the batch is folded again without it.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        keys: Keys,
+        interpreters: Interpreters,
+        limits: Limits,
+        residence: Residence,
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._interpreters = interpreters
+        self._limits = limits
+        self._residence = residence
+        self.results: Counter[str] = Counter()
+
+    def fold(
+        self, batch: Mapping[int, Sequence[Entry]], leases: Mapping[int, Lease], now_ms: int
+    ) -> dict[int, Exception]:
+        """Fold and commit; the partitions that failed, with the reason. Raises redis.RedisError."""
+        events = {partition: self._read(partition, entries) for partition, entries in batch.items()}
+        spoilt: dict[int, Spoilt] = {partition: {} for partition in batch}
+        failed: dict[int, Exception] = {}
+        remaining = dict(events)
+        while remaining:
+            outcomes = self._try(remaining, batch, leases, spoilt, now_ms)
+            for partition, outcome in outcomes.items():
+                if isinstance(outcome, KeyTypeError) and self._blame(
+                    partition, outcome, events[partition], spoilt[partition]
+                ):
+                    continue
+                if outcome is not None:
+                    failed[partition] = outcome
+                    self._residence.forget(partition)
+                del remaining[partition]
+        self._residence.trim()
+        return failed
+
+    def touch(
+        self,
+        partition: int,
+        lease: Lease,
+        workflows: Sequence[Workflow],
+        before: Sequence[Indexed],
+        now_ms: int,
+        commit: Commit | None = None,
+    ) -> None:
+        """Commit what was done to workflows outside a batch. Raises FencedError, KeyTypeError, redis.RedisError."""
+        commit = commit or Commit(self._keys.of(partition), lease)
+        for workflow, was in zip(workflows, before, strict=True):
+            commit.add_workflow(workflow, workflow.take(), was, index(workflow, self._limits), now_ms)
+        self.commit(partition, commit, lease.cursor)
+
+    def commit(self, partition: int, commit: Commit, cursor: bytes) -> None:
+        """Run one commit that reads no entries. Raises FencedError, KeyTypeError, redis.RedisError."""
+        outcome = run_commits(self._client, [(partition, commit, cursor, 0)])[partition]
+        if outcome is not None:
+            self._residence.forget(partition)
+            raise outcome
+
+    def _read(self, partition: int, entries: Sequence[Entry]) -> list[Event]:
+        events = []
+        for entry_id, fields in entries:
+            try:
+                if fields[0] != b"e":
+                    raise ValueError(fields[0])
+                events.append(decode_event(fields[1]))
+            except (ValueError, msgspec.DecodeError):
+                place = f"{self._keys.of(partition).events.decode()} {entry_id.decode()}"
+                logger.error("an entry that no router wrote was passed over: %s", place)
+        return events
+
+    def _try(
+        self,
+        remaining: Mapping[int, Sequence[Event]],
+        batch: Mapping[int, Sequence[Entry]],
+        leases: Mapping[int, Lease],
+        spoilt: Mapping[int, Spoilt],
+        now_ms: int,
+    ) -> dict[int, Exception | None]:
+        subjects = {
+            partition: dict.fromkeys(event.subject for event in events) for partition, events in remaining.items()
+        }
+        loaded = self._residence.fetch(subjects)
+        commits, tallies = [], {}
+        for partition, events in remaining.items():
+            while True:
+                commit, tally = Commit(self._keys.of(partition), leases[partition]), Counter[str]()
+                if self._fold_partition(partition, events, loaded, spoilt[partition], (commit, tally), now_ms):
+                    break
+                self._residence.forget(partition, subjects[partition])
+                loaded.update(self._residence.fetch({partition: subjects[partition]}))
+            entries = batch[partition]
+            commits.append((partition, commit, entries[-1][0], len(entries)))
+            tallies[partition] = tally
+        outcomes = run_commits(self._client, commits)
+        for partition, outcome in outcomes.items():
+            if outcome is None:
+                self.results.update(tallies[partition])
+            else:
+                self._residence.forget(partition, subjects[partition])
+        return outcomes
+
+    def _fold_partition(
+        self,
+        partition: int,
+        events: Sequence[Event],
+        loaded: Mapping[tuple[int, str], Workflow | SnapshotError],
+        spoilt: Spoilt,
+        target: tuple[Commit, Counter[str]],
+        now_ms: int,
+    ) -> bool:
+        """Fold the events of one partition; False when one failed, which is spoilt from then on."""
+        interpreters, limits = self._interpreters, self._limits
+        commit, tally = target
+        touched: dict[str, tuple[Workflow, Indexed]] = {}
+        for event in events:
+            workflow = loaded[partition, event.subject]
+            if isinstance(workflow, SnapshotError):
+                spoilt.setdefault(event.subject, ("unreadable", str(workflow)))
+            if spoilt:
+                why = spoilt.get(event.subject) or spoilt.get(_place(event))
+                if why is not None:
+                    commit.add_dead(Dead(event, why[0], "subject", why[1]))
+                    tally["dead"] += 1
+                    continue
+            assert isinstance(workflow, Workflow)
+            if event.subject not in touched:
+                touched[event.subject] = workflow, index(workflow, limits)
+            try:
+                tally[workflow.receive(interpreters, limits, event, now_ms)] += 1
+            except FAULTS as error:
+                # A fault of ours, or what a chart's code raises, sets this event aside and stops nothing behind it.
+                logger.exception("event %s of workflow %s could not be folded", event.id, event.subject)
+                spoilt[_place(event)] = ("internal-error", f"{type(error).__name__}: {error}")
+                return False
+        for workflow, before in touched.values():
+            commit.add_workflow(workflow, workflow.take(), before, index(workflow, limits), now_ms)
+        return True
+
+    def _blame(self, partition: int, error: KeyTypeError, events: Sequence[Event], spoilt: Spoilt) -> bool:
+        """Whether a key of one workflow holds the wrong type; its events become dead letters then."""
+        subject = self._keys.of(partition).subject_of(error.key)
+        if subject is None or subject in spoilt or all(event.subject != subject for event in events):
+            return False
+        spoilt[subject] = ("wrong-key-type", str(error))
+        return True
+
+
+def _place(event: Event) -> tuple[str, str, str]:
+    return event.position, event.id, event.subject

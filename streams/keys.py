@@ -1,0 +1,84 @@
+"""Names of keys. Those of one partition share a hash tag, so that one script can change them in a Redis Cluster."""
+
+from zlib import crc32
+
+GROUP = b"longspan"  # the consumer group whose position shows the lag; nobody reads through it
+
+
+class Keys:
+    """The keys under one prefix. All are bytes; partitions count from 0."""
+
+    def __init__(self, prefix: str = "longspan") -> None:
+        self.prefix = prefix
+        self.events = f"{prefix}:events".encode()
+        self.layout = f"{prefix}:layout".encode()
+        self._tags: dict[int, PartitionKeys] = {}
+
+    def of(self, partition: int) -> "PartitionKeys":
+        """The keys of one partition."""
+        keys = self._tags.get(partition)
+        if keys is None:
+            keys = self._tags[partition] = PartitionKeys(f"{self.prefix}:{{{partition}}}:".encode())
+        return keys
+
+
+class PartitionKeys:
+    """The keys of one partition: streams `events`, `outbox`, `dead`, `refused`; sorted sets `open` (scored by when the
+    next part is due, ms), `ended` (by when the trace was delivered, ms), `held` (by when waiting ends, ms), `deadlines`
+    (by due time, ms) and `parked` (events of machines that are not loaded); and keys of single workflows."""
+
+    def __init__(self, tag: bytes) -> None:
+        self.tag = tag
+        self.meta = tag + b"meta"
+        self.events = tag + b"events"
+        self.outbox = tag + b"outbox"
+        self.dead = tag + b"dead"
+        self.refused = tag + b"refused"
+        self.open = tag + b"open"
+        self.ended = tag + b"ended"
+        self.held = tag + b"held"
+        self.deadlines = tag + b"deadlines"
+        self.parked = tag + b"parked"
+
+    def workflow(self, workflow_id: str) -> bytes:
+        """The snapshot, a string."""
+        return self.tag + b"workflow:" + workflow_id.encode()
+
+    def journal(self, workflow_id: str, run: int) -> bytes:
+        """The journal of one run, a list."""
+        return b"%sjournal:%d:%s" % (self.tag, run, workflow_id.encode())
+
+    def waiting(self, workflow_id: str) -> bytes:
+        """The events that are held back, a list."""
+        return self.tag + b"waiting:" + workflow_id.encode()
+
+    def seen(self, workflow_id: str) -> bytes:
+        """Pages of digests of older events, a list."""
+        return self.tag + b"seen:" + workflow_id.encode()
+
+    def subject_of(self, key: bytes) -> str | None:
+        """The workflow that one of these keys belongs to; None for a key of the whole partition."""
+        kind, _, name = key.removeprefix(self.tag).partition(b":")
+        if kind in (b"journal", b"trace"):
+            name = name.partition(b":")[2]
+        return name.decode(errors="replace") or None
+
+    def trace(self, workflow_id: str, run: int) -> bytes:
+        """Where the export of a run stands that is sent in parts, a string."""
+        return b"%strace:%d:%s" % (self.tag, run, workflow_id.encode())
+
+
+def partition_of(workflow_id: str, partitions: int) -> int:
+    """The partition that a workflow belongs to, for ever: CRC-32 of its id, modulo the number of partitions."""
+    return crc32(workflow_id.encode()) % partitions
+
+
+def run_member(workflow_id: str, run: int) -> bytes:
+    """How `ended` names one run of a workflow."""
+    return b"%d:%s" % (run, workflow_id.encode())
+
+
+def split_run_member(member: bytes) -> tuple[str, int]:
+    """Workflow id and run of a member of `ended`; run 0, which no workflow has, where it is none."""
+    run, _, workflow_id = member.partition(b":")
+    return workflow_id.decode(errors="replace"), int(run) if run.isdigit() else 0

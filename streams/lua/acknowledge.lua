@@ -1,0 +1,31 @@
+#!lua flags=allow-oom
+-- KEYS: outbox, ended, then the trace-state key of each run in parts. ARGV: number of outbox entries, their ids, number of
+-- delivered runs, for each score and member of `ended`, then for each KEYS[3..] its new trace state ('' deletes it).
+-- A run that retention has taken in the meantime is not entered again: XX.
+-- Lua does not roll back: the types are checked before the first write.
+for key, expected in pairs({'stream', 'zset'}) do
+  local kind = redis.call('TYPE', KEYS[key])['ok']
+  if kind ~= expected and kind ~= 'none' then
+    return {'type', KEYS[key], kind, expected}
+  end
+end
+local position = 1
+local entries = tonumber(ARGV[position])
+for i = 1, entries do
+  redis.call('XDEL', KEYS[1], ARGV[position + i])
+end
+position = position + entries + 1
+local runs = tonumber(ARGV[position])
+for i = 1, runs do
+  redis.call('ZADD', KEYS[2], 'XX', ARGV[position + 2 * i - 1], ARGV[position + 2 * i])
+end
+position = position + 2 * runs
+for i = 3, #KEYS do
+  local state = ARGV[position + i - 2]
+  if state == '' then
+    redis.call('DEL', KEYS[i])
+  else
+    redis.call('SET', KEYS[i], state)
+  end
+end
+return {'acknowledged', entries}

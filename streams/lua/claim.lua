@@ -1,0 +1,26 @@
+#!lua flags=allow-oom
+-- KEYS: meta, events. ARGV: owner, nonce, etag, lease in ms, nonce of a holder known to be dead ('' for none).
+-- Takes the partition when nobody holds it: {'claimed', cursor, read} or {'held', owner, nonce, ms left}.
+local held = redis.pcall('HMGET', KEYS[1], 'nonce', 'owner', 'until', 'cursor', 'read')
+if held['err'] then
+  return {'type', KEYS[1], redis.call('TYPE', KEYS[1])['ok'], 'hash'}
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local left = (tonumber(held[3]) or 0) - now
+if held[1] and left > 0 and held[1] ~= ARGV[5] then
+  return {'held', held[2] or '', held[1], left}
+end
+local kind = redis.call('TYPE', KEYS[2])['ok']
+if kind ~= 'stream' and kind ~= 'none' then
+  return {'type', KEYS[2], kind, 'stream'}
+end
+if kind == 'none' then
+  redis.call('XGROUP', 'CREATE', KEYS[2], 'longspan', '0', 'MKSTREAM')
+else
+  redis.pcall('XGROUP', 'CREATE', KEYS[2], 'longspan', '0')
+end
+local cursor, read = held[4] or '0-0', held[5] or '0'
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'nonce', ARGV[2], 'etag', ARGV[3], 'until', now + ARGV[4],
+  'cursor', cursor, 'read', read)
+return {'claimed', cursor, read}

@@ -1,0 +1,33 @@
+#!lua flags=allow-oom
+-- KEYS: meta, events, then every other key that is written.
+-- ARGV: nonce, etag, cursor, next etag, next cursor, entries read, the types of KEYS[3..] separated by spaces, then each
+-- command as: number of its arguments, index of its key, name, arguments.
+-- Lua does not roll back: all that can fail is checked before the first write.
+local meta = redis.pcall('HMGET', KEYS[1], 'nonce', 'etag', 'cursor', 'read')
+if meta['err'] then
+  return {'type', KEYS[1], redis.call('TYPE', KEYS[1])['ok'], 'hash'}
+end
+if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] or meta[3] ~= ARGV[3] then
+  return {'fenced'}
+end
+local key = 1
+for expected in string.gmatch('stream ' .. ARGV[7], '%S+') do
+  key = key + 1
+  local kind = redis.call('TYPE', KEYS[key])['ok']
+  if kind ~= expected and kind ~= 'none' then
+    return {'type', KEYS[key], kind, expected}
+  end
+end
+local position = 8
+while position <= #ARGV do
+  local last = position + 2 + tonumber(ARGV[position])
+  redis.call(ARGV[position + 2], KEYS[tonumber(ARGV[position + 1])], unpack(ARGV, position + 3, last))
+  position = last + 1
+end
+local read = tonumber(meta[4]) + tonumber(ARGV[6])
+redis.call('HSET', KEYS[1], 'etag', ARGV[4], 'cursor', ARGV[5], 'read', read)
+if ARGV[6] ~= '0' then
+  redis.pcall('XGROUP', 'SETID', KEYS[2], 'longspan', ARGV[5], 'ENTRIESREAD', read)
+  redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[5])
+end
+return {'committed'}

@@ -1,0 +1,37 @@
+#!lua
+-- KEYS: meta, events, dead. ARGV: for each ingress entry, in order: its id, then either '1' and the packed event, or the
+-- number of fields and values of its dead letter and these. What was routed before is passed over, so that routing twice
+-- changes nothing.
+local function after(a, b)
+  local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
+  local b_ms, b_seq = string.match(b, '^(%d+)-(%d+)$')
+  if a_ms ~= b_ms then
+    return #a_ms > #b_ms or (#a_ms == #b_ms and a_ms > b_ms)
+  end
+  return #a_seq > #b_seq or (#a_seq == #b_seq and a_seq > b_seq)
+end
+for key, expected in pairs({'hash', 'stream', 'stream'}) do
+  local kind = redis.call('TYPE', KEYS[key])['ok']
+  if kind ~= expected and kind ~= 'none' then
+    return {'type', KEYS[key], kind, expected}
+  end
+end
+local routed = redis.call('HGET', KEYS[1], 'routed') or '0-0'
+local count = 0
+local position = 1
+while position <= #ARGV do
+  local id = ARGV[position]
+  local parts = tonumber(ARGV[position + 1])
+  if after(id, routed) then
+    if parts == 1 then
+      redis.call('XADD', KEYS[2], '*', 'e', ARGV[position + 2])
+    else
+      redis.call('XADD', KEYS[3], '*', unpack(ARGV, position + 2, position + 1 + parts))
+    end
+    routed = id
+    count = count + 1
+  end
+  position = position + 2 + parts
+end
+redis.call('HSET', KEYS[1], 'routed', routed)
+return {'routed', count}

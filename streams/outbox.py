@@ -1,0 +1,108 @@
+"""The outbox: what has been committed and not yet acknowledged by the OTLP endpoint."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from streams.client import Client, read_streams
+from streams.errors import check_type
+from streams.keys import Keys, run_member
+from streams.scripts import ACKNOWLEDGE, REFUSE
+
+logger = logging.getLogger(__name__)
+
+
+class OutboxItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A run to be exported up to `entries` journal entries; `last` when it has ended there."""
+
+    workflow_id: str
+    run: int
+    entries: int
+    last: bool
+
+
+class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
+    """What one commit put into the outbox of a partition."""
+
+    partition: int
+    entry_id: bytes
+    items: list[OutboxItem]
+
+
+encode_items = msgspec.msgpack.Encoder().encode
+_decode_items = msgspec.msgpack.Decoder(list[OutboxItem]).decode
+
+
+class Outbox:
+    """Reads, acknowledges and sets aside; knows nothing of spans. Raises redis.RedisError, KeyTypeError throughout."""
+
+    def __init__(self, client: Client, keys: Keys, partitions: int) -> None:
+        self._client = client
+        self._keys = keys
+        self.partitions = partitions
+
+    def read(self, after: Mapping[int, bytes], count: int, block_ms: int) -> list[OutboxEntry]:
+        """Up to `count` entries of each partition in `after`, behind the entry id given there; waits for `block_ms`."""
+        if not after:
+            return []
+        by_key = {self._keys.of(partition).outbox: partition for partition in after}
+        positions = dict(zip(by_key, after.values(), strict=True))
+        return [
+            OutboxEntry(by_key[key], entry_id, _read_items(key, entry_id, fields))
+            for key, entries in read_streams(self._client, positions, count, block_ms).items()
+            for entry_id, fields in entries
+        ]
+
+    def journals(self, partition: int, wanted: Sequence[tuple[OutboxItem, int]]) -> list[list[bytes]]:
+        """For each (item, index): the header, then the entries from that index (at least 1) up to `item.entries`.
+
+        A journal that is gone comes as an empty list.
+        """
+        keys = self._keys.of(partition)
+        commands: list[list[bytes | str | int]] = []
+        for item, start in wanted:
+            key = keys.journal(item.workflow_id, item.run)
+            if start > 1:
+                commands.append(["LRANGE", key, 0, 0])
+            commands.append(["LRANGE", key, start if start > 1 else 0, item.entries - 1])
+        replies = iter(self._client.call_all(commands))
+        return [next(replies) + next(replies) if start > 1 else next(replies) for _, start in wanted]
+
+    def states(self, partition: int, items: Sequence[OutboxItem]) -> list[bytes | None]:
+        """The trace state that was kept of each run, or None."""
+        keys = self._keys.of(partition)
+        if not items:
+            return []
+        return list(self._client.call("MGET", *(keys.trace(item.workflow_id, item.run) for item in items)))
+
+    def acknowledge(
+        self,
+        partition: int,
+        entry_ids: Sequence[bytes],
+        states: Sequence[tuple[OutboxItem, bytes | None]],
+        ended: Sequence[OutboxItem],
+        now_ms: int,
+    ) -> None:
+        """Take entries out of the outbox, keep or drop trace states, and let the retention of `ended` runs begin."""
+        keys = self._keys.of(partition)
+        marks = [part for item in ended for part in (now_ms, run_member(item.workflow_id, item.run))]
+        reply = ACKNOWLEDGE.call(
+            self._client,
+            [keys.outbox, keys.ended, *(keys.trace(item.workflow_id, item.run) for item, _ in states)],
+            [len(entry_ids), *entry_ids, len(ended), *marks, *(state or b"" for _, state in states)],
+        )
+        check_type(reply)
+
+    def refuse(self, partition: int, span: bytes, fields: Mapping[str, str]) -> None:
+        """Keep what the endpoint refused, with the reason."""
+        flat = [part for pair in fields.items() for part in pair]
+        REFUSE.call(self._client, [self._keys.of(partition).refused], [*flat, "span", span])
+
+
+def _read_items(key: bytes, entry_id: bytes, fields: Sequence[bytes]) -> list[OutboxItem]:
+    try:
+        return _decode_items(fields[1])
+    except msgspec.DecodeError:
+        logger.error("an entry that no worker wrote was passed over: %s %s", key.decode(), entry_id.decode())
+        return []

@@ -1,0 +1,103 @@
+"""Clients that are stopped between two calls: to crash there, to lose an answer, or to let somebody else go first."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from streams.client import Argument, Client
+
+Hook = Callable[[Sequence[Sequence[Argument]]], None]
+
+
+class CrashError(BaseException):
+    """The process is gone: nothing that runs in it can catch this."""
+
+
+class Interrupted(Client):
+    """A client that calls `before` and `after` around each round trip, with the commands of that round trip."""
+
+    def __init__(self, plain: Client, before: Hook | None = None, after: Hook | None = None) -> None:
+        super().__init__(connection_pool=plain.connection_pool)
+        self.response_callbacks = plain.response_callbacks
+        self.before = before
+        self.after = after
+
+    def call(self, *command: Argument) -> Any:
+        """As of a client."""
+        return self._around([command], lambda: super(Interrupted, self).call(*command))
+
+    def call_all(self, commands: Iterable[Sequence[Argument]], *, raise_on_error: bool = True) -> list[Any]:
+        """As of a client."""
+        listed = list(commands)
+        reply: list[Any] = self._around(
+            listed, lambda: super(Interrupted, self).call_all(listed, raise_on_error=raise_on_error)
+        )
+        return reply
+
+    def _around(self, commands: Sequence[Sequence[Argument]], run: Callable[[], Any]) -> Any:
+        if self.before:
+            self.before(commands)
+        reply = run()
+        if self.after:
+            self.after(commands)
+        return reply
+
+
+class Countdown:
+    """A hook that raises at the n-th call, counted from 0; `calls` is how many there were."""
+
+    def __init__(self, number: int, error: Callable[[], BaseException]) -> None:
+        self.calls = 0
+        self._number = number
+        self._error = error
+
+    def __call__(self, commands: Sequence[Sequence[Argument]]) -> None:
+        """Count."""
+        self.calls += 1
+        if self.calls - 1 == self._number:
+            raise self._error()
+
+
+def holds(commands: Sequence[Sequence[Argument]], script_hash: str) -> bool:
+    """Whether a round trip runs a script."""
+    return any(command[0] == "EVALSHA" and command[1] == script_hash for command in commands)
+
+
+class Turns:
+    """Runs `steps` in a thread that stops before each round trip until `advance` lets it go on."""
+
+    def __init__(self, make: Callable[[Hook], Callable[[], object]]) -> None:
+        self._turn = threading.Semaphore(0)
+        self._arrived = threading.Semaphore(0)
+        self.done = False
+        self.error: BaseException | None = None
+        self._steps = make(self._stop_here)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        self._arrived.acquire()
+
+    def advance(self) -> None:
+        """One round trip."""
+        if not self.done:
+            self._turn.release()
+            self._arrived.acquire()
+        if self.done:
+            self._thread.join()
+
+    def finish(self) -> None:
+        """All round trips that are left."""
+        while not self.done:
+            self.advance()
+        self._thread.join()
+
+    def _stop_here(self, _commands: Sequence[Sequence[Argument]]) -> None:
+        self._arrived.release()
+        self._turn.acquire()
+
+    def _run(self) -> None:
+        try:
+            self._steps()
+        except BaseException as error:
+            self.error = error
+        self.done = True
+        self._arrived.release()
