@@ -1,0 +1,96 @@
+"""Outbox entries in hand: which of their items wait, and what may be acknowledged when some have been settled."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from spans.parcel import Parcel
+from streams.outbox import OutboxEntry, OutboxItem
+
+
+@dataclass(slots=True)
+class Acknowledgement:
+    """The arguments of one `Outbox.acknowledge` for a partition."""
+
+    entry_ids: list[bytes] = field(default_factory=list)
+    states: list[tuple[OutboxItem, bytes | None]] = field(default_factory=list)
+    ended: list[OutboxItem] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class HeldEntry:
+    """An entry of which `open_items` are not settled; `marked` are ended runs whose trace state must still go."""
+
+    partition: int
+    entry_id: bytes
+    open_items: int
+    marked: list[OutboxItem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """One item of a held entry."""
+
+    entry: HeldEntry
+    item: OutboxItem
+
+
+class Backlog:
+    """Items in the order of the outbox."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[HeldItem] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def extend(self, entries: Iterable[OutboxEntry]) -> list[HeldEntry]:
+        """Take entries in hand; those without any item come back, to be acknowledged."""
+        empty = []
+        for entry in entries:
+            held = HeldEntry(entry.partition, entry.entry_id, len(entry.items))
+            self._waiting.extend(HeldItem(held, item) for item in entry.items)
+            if not entry.items:
+                empty.append(held)
+        return empty
+
+    def take(self, most_items: int, most_records: int) -> list[HeldItem]:
+        """The next items: at least one if any waits, then as many as both bounds allow."""
+        taken: list[HeldItem] = []
+        records = 0
+        while self._waiting and len(taken) < most_items:
+            records += self._waiting[0].item.entries
+            if taken and records > most_records:
+                break
+            taken.append(self._waiting.popleft())
+        return taken
+
+
+def acknowledge_settled(settled: Iterable[tuple[HeldItem, Parcel]]) -> dict[int, Acknowledgement]:
+    """What to acknowledge by partition, now that these items are settled.
+
+    An entry goes when its last item is settled. Until then the trace state of each settled run stands in for it: it
+    tells a successor of this process that nothing of that run is left to be sent.
+    """
+    done = list(settled)
+    for held, _ in done:
+        held.entry.open_items -= 1
+    by_partition: dict[int, Acknowledgement] = {}
+    for held, parcel in done:
+        entry, item = held.entry, held.item
+        part = by_partition.setdefault(entry.partition, Acknowledgement())
+        if entry.open_items == 0:
+            if entry.entry_id not in part.entry_ids[-1:]:
+                part.entry_ids.append(entry.entry_id)
+                part.states += [(marked, None) for marked in entry.marked]
+                part.ended += entry.marked
+                entry.marked = []
+            if item.last:
+                part.states.append((item, None))
+                part.ended.append(item)
+                continue
+        elif item.last:
+            entry.marked.append(item)
+        if parcel.state is not None:
+            part.states.append((item, parcel.state))
+    return by_partition

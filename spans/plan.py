@@ -1,0 +1,107 @@
+"""From a run's journal to its finished spans: pure, and the same whether the journal is planned whole or in pieces."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from machines.attributes import collect
+from machines.events import error_text, read_data
+from machines.journal import Header, Record
+from spans.planned import PlannedEvent, PlannedSpan, SpanStatus
+from spans.run_trace import RunTrace
+from spans.trace_state import TraceState, open_spans
+
+
+class Plan(NamedTuple):
+    """`spans` that ended, in order of ending, and the `state` from which the rest of the journal is planned."""
+
+    spans: list[PlannedSpan]
+    state: TraceState
+
+
+def plan(
+    namespace: str,
+    workflow_id: str,
+    header: Header,
+    records: Sequence[Record],
+    state: TraceState | None = None,
+    *,
+    event_limit: int | None = None,
+) -> Plan:
+    """The spans that these records end.
+
+    `state` is that of the records before them, None at the start of the run; it is not changed. `event_limit` bounds
+    the span events that the new state holds for each open span (the oldest are dropped and counted).
+    Raises PlanError for records that contradict the ones before them.
+    """
+    trace = RunTrace(namespace, workflow_id, header, state)
+    for record in records:
+        if record.result != "late":
+            _follow(trace, record)
+    trace.state.index += len(records)
+    if event_limit is not None:
+        _forget_events(trace.state, event_limit)
+    return Plan(trace.spans, trace.state)
+
+
+def _follow(trace: RunTrace, record: Record) -> None:
+    state, event = trace.state, record.event
+    applied = record.result == "applied"
+    if state.ended:
+        raise trace.contradiction(f"event {event.id!r} is {record.result} after the end")
+    starting = state.workflow is None
+    if starting:
+        trace.start(event)
+    data = read_data(event) if applied else {}
+    if applied:
+        found = collect(trace.header.attributes, data) if data else None
+        if found:
+            state.attributes = state.attributes | found
+        state.parent = state.parent or event.parent
+    workflow = state.workflow
+    assert workflow is not None
+    if starting and trace.header.export == "progressive":
+        trace.tell_started(workflow)
+
+    happening = _happening(record)
+    status, message = _verdict(record, data)
+    left = False
+    for step in record.steps:
+        path = step[1:]
+        if step[0] == "+":
+            trace.enter(path, event)
+        elif step[0] == "*":
+            trace.enclosing(path).events.append(PlannedEvent(path.rpartition(".")[2], event.time_ns))
+        else:
+            left = True
+            trace.leave(path, event, happening if applied else None, status, message)
+    if not (left and applied):
+        workflow.events.append(happening)
+    if record.outcome is not None:
+        trace.end(event, record.outcome, message)
+
+
+def _happening(record: Record) -> PlannedEvent:
+    event = record.event
+    attributes = {"workflow.event.id": event.id, "workflow.event.result": str(record.result)}
+    if record.result == "rejected" and record.reason:
+        attributes["workflow.event.reason"] = record.reason
+    return PlannedEvent(event.type, event.time_ns, attributes)
+
+
+def _verdict(record: Record, data: dict[str, object]) -> tuple[SpanStatus, str | None]:
+    """The status of what this record leaves, and what went wrong."""
+    message = error_text(data)
+    if message is None and record.outcome in ("error", "timeout"):
+        finals = [step[1:] for step in record.steps if step[0] == "*"]
+        # What ended the run is a top-level final state; a chart that is one parallel state at its top has none.
+        ending = next((path for path in finals if "." not in path), finals[-1] if finals else None)
+        message = f"{record.event.type} led to {ending}" if ending else record.event.type
+    return ("ok", None) if message is None else ("error", message)
+
+
+def _forget_events(state: TraceState, limit: int) -> None:
+    for span in open_spans(state):
+        excess = len(span.events) - limit
+        if excess > 0:
+            del span.events[:excess]
+            span.dropped_events += excess

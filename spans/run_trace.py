@@ -1,0 +1,185 @@
+"""The trace of one run while its records go by: spans open, collect what happens, and close within their parents."""
+
+from machines.attributes import AttributeValue
+from machines.events import Event
+from machines.journal import Header, Outcome
+from spans.errors import PlanError
+from spans.ids import STARTED_PATH, WORKFLOW_PATH, SpanId, TraceId, span_id, trace_id
+from spans.planned import PlannedEvent, PlannedLink, PlannedSpan, SpanStatus
+from spans.trace_context import read_caller
+from spans.trace_state import OpenSpan, TraceState, copy_trace_state
+
+_MILLISECOND_NS = 1_000_000
+_STATUS: dict[Outcome, SpanStatus] = {"ok": "ok", "error": "error", "timeout": "error", "cancelled": "unset"}
+
+
+class RunTrace:
+    """`state` is what is open, `spans` are those that ended since this object was made, in order of ending."""
+
+    def __init__(self, namespace: str, workflow_id: str, header: Header, state: TraceState | None) -> None:
+        self.header = header
+        self.spans: list[PlannedSpan] = []
+        self._namespace = namespace
+        self._workflow_id = workflow_id
+        if state is None:
+            self._own = trace_id(namespace, header.machine, workflow_id, header.run)
+            self.state = TraceState(1, f"{self._own:032x}")
+        else:
+            self._own = TraceId(int(state.trace, 16))
+            self.state = copy_trace_state(state)
+        self._common: dict[str, AttributeValue] = {
+            "workflow.id": workflow_id,
+            "workflow.machine": header.machine,
+            "workflow.version": header.version,
+            "workflow.run": header.run,
+        }
+        self._continue_caller()
+
+    def start(self, event: Event) -> None:
+        """Open the workflow span with the run's first event."""
+        header, state = self.header, self.state
+        links = []
+        if header.trace == "continue":
+            state.caller = read_caller(event.traceparent, event.tracestate)
+            self._continue_caller()
+        elif header.run > 1:
+            former = trace_id(self._namespace, header.machine, self._workflow_id, header.run - 1)
+            root = span_id(former, WORKFLOW_PATH, 0)
+            links.append(PlannedLink(f"{former:032x}", f"{root:016x}", remote=False))
+        root = span_id(self._own, WORKFLOW_PATH, 0)
+        start_ns = event.time_ns
+        state.workflow = OpenSpan(WORKFLOW_PATH, 0, root, WORKFLOW_PATH, start_ns, 0, start_ns, [], links)
+
+    def tell_started(self, workflow: OpenSpan) -> None:
+        """The span that shows, before anything has ended, that the run has begun."""
+        name = f"{self.header.machine} started"
+        identity = span_id(self._own, STARTED_PATH, 0)
+        started = OpenSpan(STARTED_PATH, 0, identity, WORKFLOW_PATH, workflow.start_ns, 0, workflow.start_ns, [], [])
+        attributes = self._common | self.state.attributes
+        self._finish(started, workflow.span_id, name, workflow.start_ns, attributes, "unset", None)
+
+    def enter(self, path: str, event: Event) -> None:
+        """Open the span of a state's next visit. Raises PlanError where the state is active already."""
+        state = self.state
+        if path in state.open:
+            raise self.contradiction(f"event {event.id!r} enters {path!r}, which is active already")
+        visit = state.visits.get(path, 0) + 1
+        state.visits[path] = visit
+        parent = self.enclosing(path)
+        # A child may not begin before its parent: clocks of producers differ.
+        start_ns = max(event.time_ns, parent.start_ns)
+        links = []
+        if event.traceparent is not None:
+            caller = read_caller(event.traceparent, event.tracestate)
+            if caller is not None:
+                links.append(PlannedLink(caller.trace_id, caller.span_id, caller.tracestate))
+        identity = span_id(self._own, path, visit)
+        skew_ns = start_ns - event.time_ns
+        state.open[path] = OpenSpan(path, visit, identity, parent.path, start_ns, skew_ns, start_ns, [], links)
+
+    def leave(
+        self, path: str, event: Event, happening: PlannedEvent | None, status: SpanStatus, message: str | None
+    ) -> None:
+        """Close a state's span. Raises PlanError where the state is not active."""
+        span = self.state.open.pop(path, None)
+        if span is None:
+            raise self.contradiction(f"event {event.id!r} leaves {path!r}, which is not active")
+        if happening is not None:
+            span.events.append(happening)
+        parent = self._parent(span)
+        end_ns, skew_ns = _close(span, event.time_ns)
+        if end_ns > parent.latest_end_ns:
+            parent.latest_end_ns = end_ns
+        attributes = {**self._common, "workflow.state": path, "workflow.visit": span.visit}
+        if skew_ns:
+            attributes["workflow.clock_skew_ms"] = -(-skew_ns // _MILLISECOND_NS)
+        attributes.update(self.state.attributes)
+        self._finish(span, parent.span_id, path.rpartition(".")[2], end_ns, attributes, status, message)
+
+    def end(self, event: Event, outcome: Outcome, message: str | None) -> None:
+        """Close the workflow span. Raises PlanError where a state is still active."""
+        state = self.state
+        if state.open:
+            raise self.contradiction(f"event {event.id!r} ends the run while {next(iter(state.open))!r} is active")
+        span = self._workflow()
+        state.workflow = None
+        state.ended = True
+        end_ns, skew_ns = _close(span, event.time_ns)
+        attributes = {**self._common, "workflow.outcome": outcome}
+        if state.parent is not None:
+            attributes["workflow.parent"] = state.parent
+        if skew_ns:
+            attributes["workflow.clock_skew_ms"] = -(-skew_ns // _MILLISECOND_NS)
+        attributes.update(state.attributes)
+        status = _STATUS[outcome]
+        said = message if status == "error" else None
+        self._finish(span, self._caller_span_id, self.header.machine, end_ns, attributes, status, said)
+
+    def enclosing(self, path: str) -> OpenSpan:
+        """The innermost open span around a state: that of an enclosing state, or the workflow's."""
+        while cut := path.rpartition(".")[0]:
+            span = self.state.open.get(cut)
+            if span is not None:
+                return span
+            path = cut
+        return self._workflow()
+
+    def contradiction(self, reason: str) -> PlanError:
+        """The error for a record that contradicts the ones before it."""
+        return PlanError(self._workflow_id, self.header.run, reason)
+
+    def _continue_caller(self) -> None:
+        caller = self.state.caller
+        self._trace_id = self._own if caller is None else TraceId(int(caller.trace_id, 16))
+        self._caller_span_id = None if caller is None else SpanId(int(caller.span_id, 16))
+        self._tracestate = None if caller is None else caller.tracestate
+
+    def _workflow(self) -> OpenSpan:
+        if self.state.workflow is None:
+            raise self.contradiction("it has steps before its start")
+        return self.state.workflow
+
+    def _parent(self, span: OpenSpan) -> OpenSpan:
+        if span.parent == WORKFLOW_PATH:
+            return self._workflow()
+        parent = self.state.open.get(span.parent)
+        if parent is None:
+            raise self.contradiction(f"{span.parent!r} is left before {span.path!r}, which lies within it")
+        return parent
+
+    def _finish(
+        self,
+        span: OpenSpan,
+        parent_id: SpanId | None,
+        name: str,
+        end_ns: int,
+        attributes: dict[str, AttributeValue],
+        status: SpanStatus,
+        message: str | None,
+    ) -> None:
+        self.spans.append(
+            PlannedSpan(
+                trace_id=self._trace_id,
+                span_id=span.span_id,
+                parent_id=parent_id,
+                name=name,
+                path=span.path,
+                visit=span.visit,
+                start_ns=span.start_ns,
+                end_ns=end_ns,
+                attributes=attributes,
+                events=span.events,
+                links=span.links,
+                status=status,
+                message=message,
+                parent_remote=span.path == WORKFLOW_PATH and parent_id is not None,
+                tracestate=self._tracestate,
+                dropped_events=span.dropped_events,
+            )
+        )
+
+
+def _close(span: OpenSpan, time_ns: int) -> tuple[int, int]:
+    """The end of a span that its closing event puts at `time_ns`, and the largest clamp of its start or end."""
+    end_ns = max(time_ns, span.latest_end_ns)
+    return end_ns, max(span.skew_ns, end_ns - time_ns)
