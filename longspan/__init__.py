@@ -1,0 +1,1 @@
+"""The longspan command: settings and the composition of the processes."""

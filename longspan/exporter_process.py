@@ -1,0 +1,80 @@
+"""The exporter as a child process of the worker: started, watched, started again when it dies, and ended in order."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from longspan.errors import WRONG_USE
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+_STEADY_SECONDS = 60.0  # who lived that long is started again without much ado
+
+
+class ExporterProcess:
+    """Keeps `python -m longspan.exporting` running.
+
+    The child ends when its stdin does, so it never outlives this process. `give_up` is called when its settings are
+    wrong: then starting it again is no use.
+    """
+
+    def __init__(self, redis_url: str, give_up: Callable[[], None]) -> None:
+        # The URL may hold a password: the environment is this user's to read, an argument everybody's.
+        self._environment = {**os.environ, "LONGSPAN_REDIS_URL": redis_url}
+        self._give_up = give_up
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep_running, name="exporter", daemon=True)
+        self.exit_status = 0
+
+    def start(self) -> None:
+        """Start it, and a thread that watches it."""
+        self._spawn()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let it finish the request in hand, and wait until it has ended."""
+        self._stopping.set()
+        with self._lock:
+            if self._child is not None and self._child.stdin is not None:
+                self._child.stdin.close()
+        self._thread.join()
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._child is not None:
+            self._child.kill()
+
+    def _spawn(self) -> None:
+        with self._lock:
+            if not self._stopping.is_set():
+                self._child = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "longspan.exporting"], stdin=subprocess.PIPE, env=self._environment
+                )
+
+    def _keep_running(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while self._child is not None:
+            began = time.monotonic()
+            self.exit_status = self._child.wait()
+            if self._child.stdin is not None:
+                self._child.stdin.close()
+            if self._stopping.is_set():
+                return
+            if self.exit_status == WRONG_USE:
+                self._give_up()
+                return
+            if time.monotonic() - began > _STEADY_SECONDS:
+                pause = _FIRST_PAUSE_SECONDS
+            logger.error("the exporter ended with status %d; starting it again in %.1f s", self.exit_status, pause)
+            if self._stopping.wait(pause):
+                return
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            self._spawn()

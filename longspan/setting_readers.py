@@ -1,0 +1,86 @@
+"""From the text of a setting to its value; each reader raises ValueError with what would be right."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from machines.durations import parse_duration
+from machines.errors import DurationError
+
+
+def read_url(text: str) -> str | None:
+    """A Redis URL; None where the text is empty."""
+    if not text:
+        return None
+    try:
+        parts, _ = urlsplit(text), urlsplit(text).port
+    except ValueError:  # its text quotes what stands where the port should, which may be a password
+        raise ValueError("is no URL; a password in it must be percent-encoded") from None
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
+    if parts.scheme != "unix" and not parts.hostname:
+        raise ValueError("names no host: write redis://host:6379")
+    return text
+
+
+def read_directory(text: str) -> Path:
+    """An absolute path; `~` is the home directory."""
+    return Path(text).expanduser().resolve()
+
+
+def read_prefix(text: str) -> str:
+    """What keys begin with: it must not hold the braces that mark a cluster slot."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", text):
+        raise ValueError("must be 1 to 64 letters, digits and the signs _ . : -")
+    return text
+
+
+def read_namespace(text: str) -> str:
+    """A tenant's name."""
+    if not 0 < len(text) <= 256 or not text.isprintable():
+        raise ValueError("must be 1 to 256 printable characters")
+    return text
+
+
+def read_sources(text: str) -> tuple[str, ...]:
+    """A list separated by commas: a colon would cut `module:Class` in two."""
+    return tuple(source.strip() for source in text.split(",") if source.strip())
+
+
+def number(least: int, most: int) -> Callable[[str], int]:
+    """A reader of whole numbers within limits."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def read_partitions(text: str) -> int | None:
+    """A number of partitions; None where the text is empty."""
+    return number(1, 1024)(text) if text else None
+
+
+def duration(least: str, most: str) -> Callable[[str], int]:
+    """A reader of durations within limits, in milliseconds."""
+
+    def read(text: str) -> int:
+        try:
+            duration_ns = parse_duration(text)
+        except DurationError:
+            raise ValueError("is no duration: write a number and a unit, such as 500ms, 10s, 5m, 4h or 7d") from None
+        if not parse_duration(least) <= duration_ns <= parse_duration(most):
+            raise ValueError(f"must lie between {least} and {most}")
+        return duration_ns // 1_000_000
+
+    return read
+
+
+def read_level(text: str) -> str:
+    """A level of Python's logging."""
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("must be debug, info, warning or error")
+    return text.upper()

@@ -1,0 +1,149 @@
+"""`longspan status`: where workflows are now."""
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from longspan.columns import align
+from longspan.errors import NotFoundError
+from longspan.settings import Settings, read_settings
+from longspan.store import Store, open_store
+
+if TYPE_CHECKING:
+    from machines.journal import Header, Record
+    from streams.status import WorkflowView
+
+    Journal = tuple[Header, list[Record]]
+
+STATUSES = ("waiting", "running", "ok", "error", "timeout", "cancelled")
+
+
+@click.command()
+@click.argument("workflow_id", metavar="[ID]", required=False)
+@click.option("--machine", help="Only workflows of this machine.")
+@click.option("--status", "status_name", type=click.Choice(STATUSES), help="Only workflows with this status.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many to list at most.")
+@click.option("--events", is_flag=True, help="With an ID: its events too, rejected and late ones with the reason.")
+@click.option("--run", type=click.IntRange(1), help="With an ID: the events of an earlier run.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object for one workflow, a list for many.")
+def status(
+    workflow_id: str | None,
+    machine: str | None,
+    status_name: str | None,
+    limit: int,
+    events: bool,
+    run: int | None,
+    as_json: bool,
+) -> None:
+    """Show workflows, the one that changed last first, or one workflow in full.
+
+    \b
+      longspan status
+      longspan status --machine order --status running
+      longspan status wf-42 --events
+    """
+    if workflow_id is None and (events or run is not None):
+        raise click.UsageError("--events and --run go with the id of a workflow")
+    if workflow_id is not None and (machine or status_name):
+        raise click.UsageError("--machine and --status filter the list: leave the id out")
+    settings = read_settings(os.environ)
+    store = open_store(settings)
+    if workflow_id is None:
+        return _list(store, settings, machine, status_name, limit, as_json)
+    return _show(store, settings, workflow_id, run, events or run is not None, as_json)
+
+
+def _list(
+    store: Store, settings: Settings, machine: str | None, status_name: str | None, limit: int, as_json: bool
+) -> None:
+    from machines.durations import format_duration
+    from streams.status import list_workflows
+
+    partitions = store.partitions
+    views = (
+        list_workflows(store.client, store.keys, partitions, machine=machine, status=status_name, limit=limit)
+        if partitions
+        else []
+    )
+    if as_json:
+        return click.echo(json.dumps([_describe(store, settings, view) for view in views], indent=2))
+    if not views:
+        return click.echo("no workflows")
+    now_ns = time.time_ns()
+    rows = [
+        (
+            view.id,
+            f"{view.snapshot.machine} {view.snapshot.version}" if view.snapshot.machine else "-",
+            view.snapshot.status,
+            ", ".join(_innermost(view)) or "-",
+            f"{format_duration(now_ns - view.snapshot.updated_ns)} ago" if view.snapshot.updated_ns else "-",
+        )
+        for view in views
+    ]
+    return click.echo(align(("ID", "MACHINE", "STATUS", "STATES", "CHANGED"), rows))
+
+
+def _show(store: Store, settings: Settings, workflow_id: str, run: int | None, events: bool, as_json: bool) -> None:
+    from longspan.description import describe_record
+    from streams.status import find_workflow, read_journal
+
+    partitions = store.partitions
+    view = find_workflow(store.client, store.keys, partitions, workflow_id) if partitions else None
+    if view is None or partitions is None:
+        raise NotFoundError("workflow", workflow_id, "no event of it was applied under this prefix, or it was removed")
+    journal = read_journal(store.client, store.keys, partitions, workflow_id, run)
+    if run is not None and journal is None:
+        raise NotFoundError("run", str(run), f"{workflow_id} has had {view.snapshot.run}, and ended ones are removed")
+    described = _describe(store, settings, view) if run is None else _describe_former(settings, view.id, journal)
+    records = journal[1] if journal and events else []
+    if as_json:
+        shown = {**described, "events": [describe_record(record) for record in records]} if events else described
+        return click.echo(json.dumps(shown, indent=2))
+    for name, value in described.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {'since ' if name == 'states' else ''}{held}" for key, held in value.items())
+        if value not in (None, "", 0):
+            click.echo(f"{name.replace('_', ' '):<12}{value}")
+    if events:
+        click.echo()
+        click.echo(align(("TIME", "EVENT", "RESULT", "EFFECT"), [_tell(record) for record in records]))
+    return None
+
+
+def _describe(store: Store, settings: Settings, view: "WorkflowView") -> dict[str, Any]:
+    from longspan.description import describe_workflow, own_trace
+    from streams.status import read_journal
+
+    journal = read_journal(store.client, store.keys, store.partitions or 0, view.id) if view.snapshot.run else None
+    return describe_workflow(view, own_trace(settings.namespace, view.id, *journal) if journal else None)
+
+
+def _describe_former(settings: Settings, workflow_id: str, journal: "Journal | None") -> dict[str, Any]:
+    from longspan.description import own_trace
+
+    assert journal is not None
+    header, records = journal
+    return {
+        "id": workflow_id,
+        "machine": header.machine,
+        "version": header.version,
+        "run": header.run,
+        "status": next((record.outcome for record in records if record.outcome), "running"),
+        "trace_id": own_trace(settings.namespace, workflow_id, header, records),
+    }
+
+
+def _tell(record: "Record") -> tuple[str, str, str, str]:
+    from machines.instants import format_instant
+
+    marks = {"+": "entered ", "*": "reached ", "-": "left "}
+    effect = record.reason or ", ".join(marks[step[0]] + step[1:] for step in record.steps) or "nothing changed"
+    return format_instant(record.event.time_ns), record.event.type, record.result, effect
+
+
+def _innermost(view: "WorkflowView") -> list[str]:
+    paths = view.snapshot.states
+    return [path for path in paths if not any(other.startswith(f"{path}.") for other in paths)]

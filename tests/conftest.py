@@ -1,0 +1,53 @@
+"""Fixtures that every test may ask for. Each test gets a key prefix of its own, so one server serves them all."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from longspan.receiver import Receiver
+from tests.support.servers import REDIS, VALKEY, Server, running
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The embedded Valkey."""
+    with running(VALKEY, tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Redis, where the machine has one."""
+    if REDIS is None:
+        pytest.skip("no redis-server on the PATH")
+    with running(REDIS, tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["valkey", "redis"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each of the two in turn: what holds on one must hold on the other."""
+    chosen: Server = request.getfixturevalue(f"{request.param}_server")
+    return chosen
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Redis]:
+    """A client of the server."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A key prefix that no other test has."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """An OTLP/HTTP receiver that accepts everything."""
+    with Receiver() as receiver:
+        yield receiver
