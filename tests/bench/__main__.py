@@ -1,0 +1,76 @@
+"""`python -m tests.bench`: Longspan against a hand-written worker and against the ceiling, in one run."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.bench.measurement import Bench, collecting
+from tests.bench.report import table, write
+from tests.bench.scenario import EVENTS_PER_WORKFLOW, write_document
+from tests.support.servers import REDIS, running
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+
+
+def main() -> int:
+    """Run the bench; exit status 0, or 1 where it cannot run."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round with fewer events")
+    parser.add_argument("--rounds", type=int, help="rounds to take the median of (default 5)")
+    parser.add_argument("--workflows", type=int, help=f"workflows of {EVENTS_PER_WORKFLOW} events (default 8000)")
+    parser.add_argument("--json", action="store_true", help="print figures as JSON")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    options = parser.parse_args()
+    rounds = options.rounds or (1 if options.quick else 5)
+    workflows = options.workflows or (1_000 if options.quick else 8_000)
+    if REDIS is None:
+        print("the bench needs redis-server on the PATH", file=sys.stderr)
+        return 1
+
+    figures: dict[str, list[float]] = {"handwritten": [], "longspan": [], "ceiling": []}
+    calm: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longspan-bench-")))
+        server = stack.enter_context(running(REDIS, room / "redis", "--appendfsync", "everysec"))
+        collector = stack.enter_context(collecting())
+        bench = Bench(server, collector, write_document(room / "machines"), room)
+        for number in range(rounds):
+            for name, contestant in (("handwritten", bench.handwritten), ("longspan", bench.longspan)):
+                figures[name].append(bench.throughput(contestant(f"{name}-{number}"), workflows))
+                _progress(f"round {number + 1} of {rounds}: {name} {figures[name][-1]:,.0f} events/s")
+            figures["ceiling"].append(bench.ceiling(f"ceiling-{number}", workflows))
+            _progress(f"round {number + 1} of {rounds}: ceiling {figures['ceiling'][-1]:,.0f} events/s")
+            with server.client() as client:
+                client.flushall(asynchronous=False)
+        for number in range(min(rounds, 3)):
+            measured = bench.calm(f"calm-{number}", 5 if options.quick else 20, 3 if options.quick else 10)
+            for name, value in measured.items():
+                calm.setdefault(name, []).append(value)
+            _progress(f"calm {number + 1}: p50 {measured['latency_p50_ms']:.1f} ms")
+
+    text = f"{_conditions(rounds, workflows)}\n\n{table(figures, calm)}"
+    print(json.dumps({"events_per_second": figures, "calm": calm}, indent=2) if options.json else text)
+    if options.write:
+        write(PAGE, text)
+    return 0
+
+
+def _conditions(rounds: int, workflows: int) -> str:
+    return (
+        f"Median of {rounds}, {workflows * EVENTS_PER_WORKFLOW:,} events in workflows of {EVENTS_PER_WORKFLOW}; "
+        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
+        f"redis-server with append-only file (everysec) on the same machine."
+    )
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

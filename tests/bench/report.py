@@ -1,0 +1,48 @@
+"""The figures as a table, on the screen and in docs/performance.md between two markers."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+BEGIN = "<!-- bench: begin -->"
+END = "<!-- bench: end -->"
+
+
+def table(figures: Mapping[str, Sequence[float]], calm: Mapping[str, Sequence[float]]) -> str:
+    """Markdown tables: events a second with spread and ratio, then the single figures beside their limits."""
+    plain = statistics.median(figures["handwritten"])
+    lines = [
+        "| end to end, events a second | median | lowest to highest | to hand-written |",
+        "|---|--:|--:|--:|",
+    ]
+    names = {
+        "handwritten": "hand-written worker",
+        "longspan": "Longspan",
+        "ceiling": "redis-py moving the same bytes (no logic, no export)",
+    }
+    for key, name in names.items():
+        rates = figures[key]
+        median = statistics.median(rates)
+        lines.append(f"| {name} | {median:,.0f} | {min(rates):,.0f} to {max(rates):,.0f} | {median / plain:.2f} |")
+    lines += ["", "| a worker of Longspan | measured | limit |", "|---|--:|--:|"]
+    limits = {
+        "latency_p50_ms": ("last event to workflow span accepted, 100 events/s, p50", "{:.1f} ms", "50 ms"),
+        "latency_p99_ms": ("the same, p99", "{:.1f} ms", "250 ms"),
+        "start_seconds": ("start to the first event processed", "{:.2f} s", "1.5 s"),
+        "first_trace_seconds": ("start to the first trace accepted", "{:.2f} s", ""),
+        "idle_percent_of_a_core": ("processor while idle", "{:.2f} % of a core", "1 %"),
+        "resident_megabytes": ("resident memory of all its processes", "{:.0f} MB", "120 MB"),
+        "processes": ("processes", "{:.0f}", ""),
+    }
+    for key, (name, shape, limit) in limits.items():
+        lines.append(f"| {name} | {shape.format(statistics.median(calm[key]))} | {limit} |")
+    return "\n".join(lines)
+
+
+def write(page: Path, text: str) -> None:
+    """Put `text` between the markers of a page. Raises ValueError where it has none."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no lines {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
