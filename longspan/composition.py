@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from longspan.endpoint import read_endpoint
 from longspan.errors import WRONG_USE
 from longspan.exporter_process import ExporterProcess
+from longspan.memory import give_back
 from longspan.settings import Settings
 from longspan.store import Store, open_store
 
@@ -37,7 +38,9 @@ def run(settings: Settings, catalog: "Catalog") -> None:
         logger.info("%s at %s, prefix %s, %d partitions", server, store.shown, settings.prefix, partitions)
         logger.info("machines: %s", ", ".join(f"{machine.name} {machine.version}" for machine in catalog))
         logger.info("traces of namespace %s go to %s", settings.namespace, read_endpoint(os.environ).shown)
-        _make_worker(settings, catalog, store, partitions).run(stop)
+        worker = _make_worker(settings, catalog, store, partitions)
+        give_back()
+        worker.run(stop)
     finally:
         exporter.stop()
         store.client.close()

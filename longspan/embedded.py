@@ -5,6 +5,7 @@ neither leaves it behind for ever nor takes it away from others. Locks say who l
 whatever happens: `guard.lock` is the guard's, `server.lock` is the server's, `users.lock` is shared by all users.
 """
 
+import atexit
 import importlib.util
 import os
 import platform
@@ -41,11 +42,13 @@ def adopt_server(data: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while not take_lock(users, shared=True):  # a guard that ends the server holds it meanwhile
         _pause(deadline, data)
-    _held.append(users)
+    atexit.register(users.close)  # it is held for as long as the process lives
     guard: subprocess.Popen[bytes] | None = None
     while True:
         port = _live_port(data)
         if port is not None and _answers(port):
+            if guard is not None:
+                guard.returncode = 0  # it lives on by itself, so Popen is not to wait for it or warn of it
             return f"redis://{OWN_HOST}:{port}"
         if guard is None or guard.poll() is not None:
             if guard is not None and guard.returncode:
@@ -81,9 +84,6 @@ def take_lock(file: BinaryIO, *, shared: bool = False) -> bool:
     return True
 
 
-_held: list[object] = []  # for as long as the process lives: its lock as a user, and the guard that it started
-
-
 def _start_guard(data: Path) -> "subprocess.Popen[bytes]":
     with open(data / "guard.log", "wb") as log:
         guard = subprocess.Popen(
@@ -94,7 +94,6 @@ def _start_guard(data: Path) -> "subprocess.Popen[bytes]":
             start_new_session=True,
             cwd=data,
         )
-    _held.append(guard)
     return guard
 
 

@@ -14,6 +14,7 @@ from longspan.endpoint import read_endpoint
 from longspan.errors import FAILED, SettingsError
 from longspan.failure import explain
 from longspan.logs import log_to_stderr
+from longspan.memory import give_back
 from longspan.settings import Settings, read_settings
 from longspan.store import open_store
 from longspan.tether import when_parent_ends
@@ -66,6 +67,8 @@ def _export(settings: Settings, stop: threading.Event) -> None:
 
     from spans.errors import SpansError
     from spans.export import Exporter
+    from streams.client import connect
+    from streams.export_leases import ExportLeases
     from streams.layout import settle_partitions
     from streams.outbox import Outbox
 
@@ -75,10 +78,31 @@ def _export(settings: Settings, stop: threading.Event) -> None:
         sender = _make_sender(settings)
     except (ValueError, SpansError) as error:
         raise SettingsError([f"an OTEL_* variable: {error}"]) from None
-    outbox = Outbox(store.client, store.keys, partitions)
-    exporter = Exporter(outbox, sender, settings.namespace, limits, now_ms=_now_ms, spread=random.SystemRandom().random)
-    exporter.run(stop)
+    renewing = connect(store.url)
+    leases = ExportLeases(renewing, store.keys, partitions, settings.lease_ms, _monotonic_ms)
+    outbox = Outbox(store.client, store.keys, partitions, leases.held)
+    exporter = Exporter(
+        outbox,
+        sender,
+        settings.namespace,
+        limits,
+        now_ms=_now_ms,
+        spread=random.SystemRandom().random,
+        held=leases.held,
+    )
+    leases.step()
+    give_back()
+    ended = threading.Event()
+    keeper = threading.Thread(target=leases.keep, args=(ended,), name="leases")
+    keeper.start()
+    try:
+        exporter.run(stop)
+    finally:
+        ended.set()
+        keeper.join()
+        leases.release()
     sender.close()
+    renewing.close()
     store.client.close()
 
 
@@ -90,6 +114,10 @@ def _make_sender(settings: Settings) -> "Delivery | Discarding":
     from spans.resource import describe_resource
 
     return Delivery(describe_resource(settings.namespace), time.time, load_session(os.environ))
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 def _now_ms() -> int:

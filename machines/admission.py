@@ -54,8 +54,11 @@ def find_hold(catalog: Catalog, snapshot: Snapshot, event: Event) -> Hold | None
         machine = (find_successor if snapshot.ended else find_starter)(catalog, event)
         if isinstance(machine, Hold):
             return machine
-        return Hold.EARLY if machine is None and not snapshot.ended else None
-    if catalog.get(snapshot.machine, snapshot.version) is None:
+        if not snapshot.ended:
+            return Hold.EARLY if machine is None else None
+        if snapshot.sequence is None:
+            return None
+    elif catalog.get(snapshot.machine, snapshot.version) is None:
         return Hold.MACHINE
     if event.sequence is not None and event.sequence > expected_sequence(snapshot):
         return Hold.SEQUENCE

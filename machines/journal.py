@@ -30,7 +30,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one event did.
 
     `steps` are the states left and entered, in order: `-path` left, `+path` entered, `*path` a final state entered.
-    `reason` says why an event was rejected, or what was odd about one that was applied (a gap in the sequence).
+    `reason` says why an event was rejected, why a run failed where the event itself does not say so, or what was odd
+    about an event that was applied (a gap in the sequence).
     `outcome` is set on the record that ended the run.
     """
 

@@ -8,7 +8,7 @@ from machines.catalog import Catalog
 from machines.errors import MachinesError
 from machines.events import Event, error_text, read_data
 from machines.interpreter import Answer, Interpreter, RefusalError
-from machines.journal import JOURNAL_FORMAT, Header, Outcome, Record
+from machines.journal import JOURNAL_FORMAT, Header, Outcome, Record, Result
 from machines.machine import Machine
 from machines.snapshot import Snapshot
 from machines.timeouts import deadline_key, is_deadline
@@ -108,6 +108,8 @@ def reject(snapshot: Snapshot, event: Event, reason: str) -> Record:
 def note_late(snapshot: Snapshot, event: Event) -> Record:
     """The record of an event that came after the end."""
     snapshot.entries += 1
+    if event.sequence is not None:
+        snapshot.sequence = max(event.sequence, event.sequence if snapshot.sequence is None else snapshot.sequence)
     return Record(event, "late", [], f"the run had ended with {snapshot.status}")
 
 
@@ -118,7 +120,7 @@ def _settle(
     answer: Answer,
     data: dict[str, object],
     attributes: Mapping[str, object] | None,
-    refused: str | None,
+    reason: str | None,
 ) -> Record:
     if attributes is not None:
         snapshot.attributes = dict(attributes)
@@ -136,8 +138,12 @@ def _settle(
             snapshot.pending_spans += 1
             states.pop(path, None)
             deadlines.pop(path, None)
-    outcome = _conclude(machine, snapshot, event, answer, data) if answer.ended else None
-    return Record(event, "applied" if refused is None else "rejected", list(answer.steps), refused, outcome)
+    result: Result = "applied" if reason is None else "rejected"
+    outcome: Outcome | None = None
+    if answer.ended:
+        outcome = _conclude(machine, snapshot, event, answer, data)
+        reason = reason or (None if error_text(data) else snapshot.reason)
+    return Record(event, result, list(answer.steps), reason, outcome)
 
 
 def _conclude(machine: Machine, snapshot: Snapshot, event: Event, answer: Answer, data: dict[str, object]) -> Outcome:

@@ -148,14 +148,14 @@ class Workflow:
         except AmbiguousMachineError as error:
             return self._bury(Dead(event, "ambiguous-machine", "machine", str(error)))
         if snapshot.ended and not (isinstance(starter, Machine) and event.type in starter.starts_on):
-            return self._journal(limits, note_late(snapshot, event), mark)
+            return self._journal(limits, _with_note(note_late(snapshot, event), note), mark)
         assert isinstance(starter, Machine), "what find_hold lets pass has its machine"
         try:
             header, record = begin(starter, interpreters.of(starter), snapshot, event)
         except StartError as error:
             return self._bury(Dead(event, "start-failed", "machine", str(error)))
         self.changes.journal.append((snapshot.run, encode_entry(header)))
-        return self._journal(limits, record, mark)
+        return self._journal(limits, _with_note(record, note), mark)
 
     def _advance(self, interpreters: Interpreters, limits: Limits, event: Event, mark: bytes, note: str | None) -> str:
         snapshot = self.snapshot
@@ -170,9 +170,7 @@ class Workflow:
             record = reject(snapshot, event, f"sequence {event.sequence} came after its turn")
         else:
             return "duplicate"
-        if note is not None:
-            record = msgspec.structs.replace(record, reason=f"{record.reason}; {note}" if record.reason else note)
-        return self._journal(limits, record, mark)
+        return self._journal(limits, _with_note(record, note), mark)
 
     def _journal(self, limits: Limits, record: Record, mark: bytes) -> str:
         snapshot, changes = self.snapshot, self.changes
@@ -224,3 +222,9 @@ class Workflow:
     def _bury(self, dead: Dead) -> str:
         self.changes.dead.append(dead)
         return "dead"
+
+
+def _with_note(record: Record, note: str | None) -> Record:
+    if note is None:
+        return record
+    return msgspec.structs.replace(record, reason=f"{record.reason}; {note}" if record.reason else note)

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 from opentelemetry.sdk.trace import SpanLimits
@@ -12,6 +12,7 @@ from spans.backlog import Acknowledgement, Backlog, HeldItem, acknowledge_settle
 from spans.backoff import Backoff
 from spans.dispatch import Dispatch, Refusal, Sender, Stop, Tally
 from spans.parcel import Packing, Parcel
+from streams.errors import FencedError
 from streams.outbox import Outbox
 
 _log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ Settled = tuple[HeldItem, Parcel]
 
 
 class Exporter:
-    """Sends what the outbox of `partitions` holds (all of them by default).
+    """Sends what the outbox holds of the partitions that `held` tells (all of them by default).
 
     `limits` are OpenTelemetry's span limits. `now_ms` reads the wall clock, `spread` gives random numbers from 0 to 1.
     `tally` says what has been sent.
@@ -44,10 +45,10 @@ class Exporter:
         *,
         now_ms: Callable[[], int],
         spread: Callable[[], float],
-        partitions: Iterable[int] | None = None,
+        held: Callable[[], Collection[int]] | None = None,
     ) -> None:
         self._outbox = outbox
-        self._partitions = tuple(range(outbox.partitions) if partitions is None else partitions)
+        self._held = held or (lambda: range(outbox.partitions))
         self._packing = Packing(outbox, namespace, limits)
         self._dispatch = Dispatch(sender, now_ms, spread)
         self._now_ms = now_ms
@@ -93,6 +94,9 @@ class Exporter:
         Raises what the outbox raises when Redis cannot be reached.
         """
         self._settle_debts()
+        if not self._follow():
+            stop.wait(block_ms / 1000)
+            return False
         if not self._backlog:
             entries = self._outbox.read(self._after, MOST_ENTRIES, block_ms)
             for entry in entries:
@@ -113,6 +117,15 @@ class Exporter:
                 self._forget()
                 break
         return bool(chunk)
+
+    def _follow(self) -> bool:
+        """Take up partitions that are held by now, drop all in hand where one was lost; False if none is held."""
+        held = self._held()
+        if any(number not in held for number in self._after):
+            self._forget()
+        for number in held:
+            self._after.setdefault(number, FIRST_ENTRY)
+        return bool(self._after)
 
     def _pack(self, chunk: Sequence[HeldItem]) -> list[Settled]:
         by_partition: dict[int, list[HeldItem]] = {}
@@ -139,13 +152,18 @@ class Exporter:
 
     def _settle_debts(self) -> None:
         while self._owed:
-            self._owed[0]()
+            try:
+                self._owed[0]()
+            except FencedError as error:
+                # Its new exporter sends these spans again; what was sent is not to be recalled.
+                _log.warning("Spans were sent and not acknowledged: %s", error)
+                self._forget()
             self._owed.popleft()
 
     def _forget(self) -> None:
         """Begin again at the first entry that is not acknowledged."""
         self._backlog = Backlog()
-        self._after = dict.fromkeys(self._partitions, FIRST_ENTRY)
+        self._after: dict[int, bytes] = {}
 
 
 def _batches(settled: Iterable[Settled]) -> Iterator[list[Settled]]:

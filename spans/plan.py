@@ -93,9 +93,7 @@ def _verdict(record: Record, data: dict[str, object]) -> tuple[SpanStatus, str |
     message = error_text(data)
     if message is None and record.outcome in ("error", "timeout"):
         finals = [step[1:] for step in record.steps if step[0] == "*"]
-        # What ended the run is a top-level final state; a chart that is one parallel state at its top has none.
-        ending = next((path for path in finals if "." not in path), finals[-1] if finals else None)
-        message = f"{record.event.type} led to {ending}" if ending else record.event.type
+        message = record.reason or f"{record.event.type} led to {finals[-1] if finals else 'the end'}"
     return ("ok", None) if message is None else ("error", message)
 
 

@@ -11,6 +11,7 @@ from machines.attributes import AttributeValue
 
 _SMALL = [bytes((number,)) for number in range(128)]
 _TWO_TO_64 = 1 << 64
+_REMEMBERED = 256  # characters of a text that is likely to come again
 _double = struct.Struct("<d").pack
 fixed64 = struct.Struct("<Q").pack
 fixed32 = struct.Struct("<I").pack
@@ -34,23 +35,32 @@ def sized(content: bytes) -> bytes:
     return (_SMALL[size] if size < 128 else varint(size)) + content
 
 
-@lru_cache(maxsize=8192)
 def text(content: str) -> bytes:
-    """What follows the tag of a text that is likely to come again."""
-    return sized(content.encode())
+    """What follows the tag of a text."""
+    return _short_text(content) if len(content) <= _REMEMBERED else sized(content.encode())
 
 
 def key_value(key: str, value: AttributeValue) -> bytes:
     """What follows the tag of an opentelemetry.proto.common.v1.KeyValue."""
     if isinstance(value, list):
         return sized(b"\x0a" + text(key) + b"\x12" + sized(_list_value(value)))
+    # 0.0 and -0.0 are equal, so floats are not remembered; nor are texts that would fill the memory.
+    if isinstance(value, float) or (isinstance(value, str) and len(value) > _REMEMBERED):
+        return _encode_scalar(key, value)
     return _scalar_key_value(key, value)
 
 
-# `typed` keeps 1, 1.0 and True apart. Most attributes are the same on all spans of a workflow.
-@lru_cache(maxsize=8192, typed=True)
-def _scalar_key_value(key: str, value: str | bool | int | float) -> bytes:
+def _encode_scalar(key: str, value: str | bool | int | float) -> bytes:
     return sized(b"\x0a" + text(key) + b"\x12" + sized(_scalar_value(value)))
+
+
+# `typed` keeps 1 and True apart. Most attributes are the same on all spans of a workflow.
+_scalar_key_value = lru_cache(maxsize=8192, typed=True)(_encode_scalar)
+
+
+@lru_cache(maxsize=8192)
+def _short_text(content: str) -> bytes:
+    return sized(content.encode())
 
 
 def _scalar_value(value: str | bool | int | float) -> bytes:

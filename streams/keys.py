@@ -31,6 +31,7 @@ class PartitionKeys:
         self.tag = tag
         self.meta = tag + b"meta"
         self.events = tag + b"events"
+        self.exporter = tag + b"exporter"
         self.outbox = tag + b"outbox"
         self.dead = tag + b"dead"
         self.refused = tag + b"refused"

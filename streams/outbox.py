@@ -1,12 +1,12 @@
 """The outbox: what has been committed and not yet acknowledged by the OTLP endpoint."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from streams.client import Client, read_streams
-from streams.errors import check_type
+from streams.errors import FencedError, check_type
 from streams.keys import Keys, run_member
 from streams.scripts import ACKNOWLEDGE, REFUSE
 
@@ -35,9 +35,15 @@ _decode_items = msgspec.msgpack.Decoder(list[OutboxItem]).decode
 
 
 class Outbox:
-    """Reads, acknowledges and sets aside; knows nothing of spans. Raises redis.RedisError, KeyTypeError throughout."""
+    """Reads, acknowledges and sets aside; knows nothing of spans. Raises redis.RedisError, KeyTypeError throughout.
 
-    def __init__(self, client: Client, keys: Keys, partitions: int) -> None:
+    With `nonces` an acknowledgement counts only while the partition's export lease has the nonce told there.
+    """
+
+    def __init__(
+        self, client: Client, keys: Keys, partitions: int, nonces: Callable[[], Mapping[int, bytes]] | None = None
+    ) -> None:
+        self._nonces = nonces
         self._client = client
         self._keys = keys
         self.partitions = partitions
@@ -84,15 +90,30 @@ class Outbox:
         ended: Sequence[OutboxItem],
         now_ms: int,
     ) -> None:
-        """Take entries out of the outbox, keep or drop trace states, and let the retention of `ended` runs begin."""
+        """Take entries out of the outbox, keep or drop trace states, and let the retention of `ended` runs begin.
+
+        Raises FencedError where another process exports the partition now; nothing is written then.
+        """
         keys = self._keys.of(partition)
         marks = [part for item in ended for part in (now_ms, run_member(item.workflow_id, item.run))]
         reply = ACKNOWLEDGE.call(
             self._client,
-            [keys.outbox, keys.ended, *(keys.trace(item.workflow_id, item.run) for item, _ in states)],
-            [len(entry_ids), *entry_ids, len(ended), *marks, *(state or b"" for _, state in states)],
+            [keys.outbox, keys.ended, keys.exporter, *(keys.trace(item.workflow_id, item.run) for item, _ in states)],
+            [
+                self._nonce(partition),
+                len(entry_ids),
+                *entry_ids,
+                len(ended),
+                *marks,
+                *(state or b"" for _, state in states),
+            ],
         )
         check_type(reply)
+        if reply[0] == b"fenced":
+            raise FencedError(partition)
+
+    def _nonce(self, partition: int) -> bytes:
+        return b"" if self._nonces is None else self._nonces().get(partition, b"-")
 
     def refuse(self, partition: int, span: bytes, fields: Mapping[str, str]) -> None:
         """Keep what the endpoint refused, with the reason."""

@@ -97,6 +97,6 @@ class Residence:
                     raise SnapshotError(f"a list beside the snapshot of {workflow_id} holds another type")
                 held = [_decode_held(item) for item in waiting]
                 loaded[place] = self._workflows[place] = Workflow(workflow_id, snapshot, held, pages)
-            except (SnapshotError, msgspec.DecodeError) as error:
+            except (SnapshotError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 self._workflows.pop(place, None)
                 loaded[place] = SnapshotError(str(error))

@@ -49,6 +49,7 @@ class Script:
 
 
 CLAIM = Script("claim")
+HOLD = Script("hold")
 RENEW = Script("renew")
 COMMIT = Script("commit")
 ROUTE = Script("route")

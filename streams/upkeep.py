@@ -10,7 +10,7 @@ from machines.changes import Limits
 from machines.errors import SnapshotError
 from machines.events import Event, encode_event
 from machines.run import Interpreters
-from machines.snapshot import decode_snapshot
+from machines.snapshot import Snapshot, decode_snapshot
 from machines.workflow import Workflow
 from streams.batch import FAULTS, Folder
 from streams.client import Client, check_kind
@@ -158,17 +158,22 @@ class Upkeep:
         changed = self._change(partition, grown, Workflow.export_part)
         self._folder.touch(partition, lease, list(changed), list(changed.values()), now_ms, commit)
 
-    def _remove(self, partition: int, lease: Lease, members: Sequence[bytes], _now_ms: int) -> None:
+    def _remove(self, partition: int, lease: Lease, members: Sequence[bytes], now_ms: int) -> None:
         """Retention: delivered runs that ended long enough ago leave Redis."""
         keys = self._keys.of(partition)
         runs = [split_run_member(member) for member in members]
         stored = self._client.call("MGET", *(keys.workflow(workflow_id) for workflow_id, _ in runs))
         commit = Commit(keys, lease)
-        for member, (workflow_id, run), snapshot in zip(members, runs, stored, strict=True):
+        for member, (workflow_id, run), stored_snapshot in zip(members, runs, stored, strict=True):
+            snapshot = _read_snapshot(stored_snapshot)
+            if snapshot is not None and snapshot.run == run and snapshot.waiting:
+                later = now_ms - self._retention_ms + POSTPONE_MS
+                commit.add("ZADD", keys.ended, "zset", str(later), member)
+                continue
             commit.add("ZREM", keys.ended, "zset", member)
             commit.add("DEL", keys.journal(workflow_id, run), "list")
             commit.add("DEL", keys.trace(workflow_id, run), "string")
-            if snapshot is not None and _is_over(snapshot, run):
+            if snapshot is not None and snapshot.run == run and snapshot.ended:
                 commit.add("DEL", keys.workflow(workflow_id), "string")
                 commit.add("DEL", keys.seen(workflow_id), "list")
         self._residence.forget(partition, [workflow_id for workflow_id, _ in runs])
@@ -212,9 +217,8 @@ class Upkeep:
             logger.error("%s", what, exc_info=error)
 
 
-def _is_over(stored: bytes, run: int) -> bool:
+def _read_snapshot(stored: bytes | None) -> Snapshot | None:
     try:
-        snapshot = decode_snapshot(stored)
-    except (SnapshotError, msgspec.DecodeError):
-        return False
-    return snapshot.run == run and snapshot.ended and not snapshot.waiting
+        return None if stored is None else decode_snapshot(stored)
+    except SnapshotError:
+        return None

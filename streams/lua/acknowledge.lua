@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
--- KEYS: outbox, ended, then the trace-state key of each run in parts. ARGV: number of outbox entries, their ids, number of
--- delivered runs, for each score and member of `ended`, then for each KEYS[3..] its new trace state ('' deletes it).
+-- KEYS: outbox, ended, exporter, then the trace-state key of each run in parts. ARGV: the nonce of the export lease ('' to
+-- acknowledge without one), number of outbox entries, their ids, number of delivered runs, for each score and member of `ended`,
+-- then for each KEYS[4..] its new trace state ('' deletes it).
 -- A run that retention has taken in the meantime is not entered again: XX.
 -- Lua does not roll back: the types are checked before the first write.
 for key, expected in pairs({'stream', 'zset'}) do
@@ -9,7 +10,10 @@ for key, expected in pairs({'stream', 'zset'}) do
     return {'type', KEYS[key], kind, expected}
   end
 end
-local position = 1
+if ARGV[1] ~= '' and redis.call('HGET', KEYS[3], 'nonce') ~= ARGV[1] then
+  return {'fenced'}
+end
+local position = 2
 local entries = tonumber(ARGV[position])
 for i = 1, entries do
   redis.call('XDEL', KEYS[1], ARGV[position + i])
@@ -20,8 +24,8 @@ for i = 1, runs do
   redis.call('ZADD', KEYS[2], 'XX', ARGV[position + 2 * i - 1], ARGV[position + 2 * i])
 end
 position = position + 2 * runs
-for i = 3, #KEYS do
-  local state = ARGV[position + i - 2]
+for i = 4, #KEYS do
+  local state = ARGV[position + i - 3]
   if state == '' then
     redis.call('DEL', KEYS[i])
   else

@@ -45,7 +45,6 @@ class _Story:
         self._now_ns = since_ns + choose.randrange(60 * _SECOND_NS)
         self._timeless = timeless
         self._events: list[Fields] = []
-        self._starts: list[int] = []
         self._types: dict[str, list[str]] = {}
         for event_type, event in machine.events.items():
             self._types.setdefault(event, []).append(event_type)
@@ -68,7 +67,6 @@ class _Story:
 
     def _live(self) -> None:
         start = self._choose.choice(self._machine.starts_on)
-        self._starts.append(len(self._events))
         data = self._add(start, starting=True)
         chart = LiveChart(self._machine.chart.chart_class, data, {})
         for _ in range(_STEPS):
@@ -85,11 +83,10 @@ class _Story:
                 continue
 
     def _numbered(self, events: list[Fields]) -> list[Fields]:
-        """Numbers, and then some disorder, but never across the start of a second run."""
+        """Numbers, and then some disorder, also across the start of a second run."""
         numbered = [fields | {"sequence": str(number)} for number, fields in enumerate(events, 1)]
-        second = self._starts[1] if len(self._starts) > 1 else len(numbered)
         near = [place + self._choose.random() * 3 for place in range(len(numbered))]
-        places = sorted(range(len(numbered)), key=lambda place: (place >= second, place > second, near[place]))
+        places = sorted(range(len(numbered)), key=near.__getitem__)
         return [numbered[place] for place in places]
 
     def _add(self, event: str, *, starting: bool = False) -> dict[str, Any]:

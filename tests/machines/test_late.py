@@ -115,13 +115,27 @@ def test_an_event_for_an_unknown_machine_after_the_end_is_parked(ended: Folding)
     assert (ended.snapshot.run, ended.snapshot.machine) == (2, "counter")
 
 
-def test_what_waits_for_its_number_when_the_run_ends_is_late() -> None:
+def test_what_waits_for_its_number_when_the_run_ends_is_late_once_the_wait_is_over() -> None:
     folding = Folding(make_machine(DOOR))
     folding.send("com.x.built", sequence=1)
     folding.send("com.x.open", at=3, sequence=5)
     folding.send("com.x.tear_down", at=2)
+    assert folding.snapshot.waiting == 1
+    folding.expire(10**9)
     assert [told[0:2] for told in folding.told()[1:]] == [("com.x.tear_down", "applied"), ("com.x.open", "late")]
+    assert folding.last().reason == "the run had ended with ok; sequence 2 to 4 never came"
     assert folding.snapshot.waiting == 0
+
+
+def test_numbers_go_on_across_the_end_of_a_run() -> None:
+    folding = Folding(make_machine(DOOR))
+    folding.send("com.x.built", sequence=1)
+    folding.send("com.x.open", at=5, sequence=5)
+    folding.send("com.x.built", at=4, sequence=4)
+    folding.send("com.x.knock", at=2, sequence=2)
+    folding.send("com.x.tear_down", at=3, sequence=3)
+    assert (folding.snapshot.run, folding.snapshot.sequence, folding.snapshot.waiting) == (2, 5, 0)
+    assert [told[0:2] for told in folding.told()] == [("com.x.built", "applied"), ("com.x.open", "applied")]
 
 
 def test_what_waits_when_the_run_ends_and_could_start_several_machines_is_a_dead_letter() -> None:
