@@ -86,7 +86,7 @@ def take_lock(file: BinaryIO, *, shared: bool = False) -> bool:
 
 def _start_guard(data: Path) -> "subprocess.Popen[bytes]":
     with open(data / "guard.log", "wb") as log:
-        guard = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "longspan.guard", str(data)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -94,7 +94,6 @@ def _start_guard(data: Path) -> "subprocess.Popen[bytes]":
             start_new_session=True,
             cwd=data,
         )
-    return guard
 
 
 def _live_port(data: Path) -> int | None:
