@@ -24,6 +24,8 @@ def explain(error: BaseException) -> Failure | None:
         return Failure(str(error), FAILED)
     if _is_a(error, "machines.errors", "MachinesError"):
         return Failure(str(error), WRONG_USE)
+    if _is_a(error, "streams.errors", "LayoutError"):
+        return Failure(str(error), WRONG_USE)
     if _is_a(error, "streams.errors", "StreamsError") or _is_a(error, "spans.errors", "SpansError"):
         return Failure(str(error), FAILED)
     return _explain_redis(error)

@@ -132,6 +132,15 @@ def test_a_setting_that_only_the_exporter_can_judge_stops_the_worker_too(setting
     assert "OTEL_SPAN_EVENT_COUNT_LIMIT must be" in done.stderr
 
 
+def test_another_number_of_partitions_is_a_wrong_setting(redis_server: Server, prefix: str) -> None:
+    at_home = {"LONGSPAN_REDIS_URL": redis_server.url, "LONGSPAN_PREFIX": prefix}
+    with redis_server.client() as client:
+        client.hset(f"{prefix}:layout", mapping={"partitions": 16, "format": 1})
+    done = longspan("worker", settings=at_home | {"LONGSPAN_PARTITIONS": "4"})
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "Set 16, or use another LONGSPAN_PREFIX" in done.stderr
+
+
 def test_everything_wrong_in_the_machines_comes_at_once_with_status_2(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("machine: a\nversion: x\n")
     (tmp_path / "b.json").write_text("{")
