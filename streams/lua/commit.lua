@@ -28,6 +28,6 @@ local read = tonumber(meta[4]) + tonumber(ARGV[6])
 redis.call('HSET', KEYS[1], 'etag', ARGV[4], 'cursor', ARGV[5], 'read', read)
 if ARGV[6] ~= '0' then
   redis.pcall('XGROUP', 'SETID', KEYS[2], 'longspan', ARGV[5], 'ENTRIESREAD', read)
-  redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[5])
+  redis.call('XTRIM', KEYS[2], 'MINID', ARGV[5])
 end
 return {'committed'}
