@@ -80,7 +80,7 @@ def _export(settings: Settings, stop: threading.Event) -> None:
         raise SettingsError([f"an OTEL_* variable: {error}"]) from None
     renewing = connect(store.url)
     leases = ExportLeases(renewing, store.keys, partitions, settings.lease_ms, _monotonic_ms)
-    outbox = Outbox(store.client, store.keys, partitions, leases.held)
+    outbox = Outbox(store.client, store.keys, partitions, leases.nonce)
     exporter = Exporter(
         outbox,
         sender,

@@ -39,6 +39,10 @@ class ExportLeases:
         """Partition -> nonce of what is held now."""
         return self._nonces if self._now_ms() < self._renewed_ms + self._lease_ms else {}
 
+    def nonce(self, partition: int) -> bytes:
+        """What an acknowledgement is compared with: also of a lease that ran out, as long as nobody else took it."""
+        return self._nonces.get(partition, b"-")
+
     def step(self) -> None:
         """Renew what is held and take what nobody holds. Raises redis.RedisError, StreamsError."""
         began_ms = self._now_ms()

@@ -37,13 +37,13 @@ _decode_items = msgspec.msgpack.Decoder(list[OutboxItem]).decode
 class Outbox:
     """Reads, acknowledges and sets aside; knows nothing of spans. Raises redis.RedisError, KeyTypeError throughout.
 
-    With `nonces` an acknowledgement counts only while the partition's export lease has the nonce told there.
+    With `nonce` an acknowledgement counts only while the partition's export lease in Redis has the nonce told there.
     """
 
     def __init__(
-        self, client: Client, keys: Keys, partitions: int, nonces: Callable[[], Mapping[int, bytes]] | None = None
+        self, client: Client, keys: Keys, partitions: int, nonce: Callable[[int], bytes] | None = None
     ) -> None:
-        self._nonces = nonces
+        self._nonce = nonce
         self._client = client
         self._keys = keys
         self.partitions = partitions
@@ -96,11 +96,12 @@ class Outbox:
         """
         keys = self._keys.of(partition)
         marks = [part for item in ended for part in (now_ms, run_member(item.workflow_id, item.run))]
+        nonce = b"" if self._nonce is None else self._nonce(partition)
         reply = ACKNOWLEDGE.call(
             self._client,
             [keys.outbox, keys.ended, keys.exporter, *(keys.trace(item.workflow_id, item.run) for item, _ in states)],
             [
-                self._nonce(partition),
+                nonce,
                 len(entry_ids),
                 *entry_ids,
                 len(ended),
@@ -111,9 +112,6 @@ class Outbox:
         check_type(reply)
         if reply[0] == b"fenced":
             raise FencedError(partition)
-
-    def _nonce(self, partition: int) -> bytes:
-        return b"" if self._nonces is None else self._nonces().get(partition, b"-")
 
     def refuse(self, partition: int, span: bytes, fields: Mapping[str, str]) -> None:
         """Keep what the endpoint refused, with the reason."""

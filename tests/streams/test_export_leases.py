@@ -86,7 +86,7 @@ def test_a_process_that_was_killed_is_succeeded_at_once(site: Site) -> None:
 def test_an_acknowledgement_of_one_who_was_succeeded_writes_nothing(site: Site) -> None:
     first = _leases(site, lease_ms=20)
     first.step()
-    late = Outbox(site.client, site.keys, 2, first.held)
+    late = Outbox(site.client, site.keys, 2, first.nonce)
     second = _leases(site)
 
     def succeeded() -> bool:
@@ -99,7 +99,18 @@ def test_an_acknowledgement_of_one_who_was_succeeded_writes_nothing(site: Site) 
         late.acknowledge(0, [entry], [(OutboxItem("w", 1, 2, False), b"state")], [], 1)
     assert site.client.call("XLEN", site.keys.of(0).outbox) == 1
     assert site.client.call("EXISTS", site.keys.of(0).trace("w", 1)) == 0
-    Outbox(site.client, site.keys, 2, second.held).acknowledge(0, [entry], [], [], 1)
+    Outbox(site.client, site.keys, 2, second.nonce).acknowledge(0, [entry], [], [], 1)
+    assert site.client.call("XLEN", site.keys.of(0).outbox) == 0
+
+
+def test_a_lease_that_ran_out_and_that_nobody_took_still_acknowledges(site: Site) -> None:
+    clock = Clock()
+    leases = _leases(site, clock)
+    leases.step()
+    clock.ms = LEASE_MS
+    assert not leases.held()
+    entry = site.client.call("XADD", site.keys.of(0).outbox, "*", "b", b"\x90")
+    Outbox(site.client, site.keys, 2, leases.nonce).acknowledge(0, [entry], [], [], 1)
     assert site.client.call("XLEN", site.keys.of(0).outbox) == 0
 
 
