@@ -1,6 +1,7 @@
 """Spans that the endpoint refused for good, which the exporter keeps aside with the reason."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from longspan.errors import NotFoundError
@@ -8,8 +9,6 @@ from longspan.errors import NotFoundError
 if TYPE_CHECKING:
     from streams.client import Client
     from streams.keys import Keys
-
-_PAGE = 500
 
 Refusal = dict[str, Any]
 
@@ -21,7 +20,7 @@ def list_refusals(client: "Client", keys: "Keys", partitions: int, limit: int | 
     whole. Raises redis.RedisError.
     """
     found = [refusal for partition in range(partitions) for refusal in _read(client, keys, partition, limit)]
-    found.sort(key=lambda refusal: (refusal["at_ms"], refusal["id"]))
+    found.sort(key=lambda refusal: refusal["at_ms"])  # stable: within a partition they are in order already
     return found[:limit]
 
 
@@ -42,21 +41,19 @@ def drop_refusals(client: "Client", keys: "Keys", partitions: int, refusal_ids: 
 
 def count_refusals(client: "Client", keys: "Keys", partitions: int) -> int:
     """How many there are. Raises redis.RedisError."""
-    return sum(client.call_all([("XLEN", keys.of(partition).refused) for partition in range(partitions)]))
+    from streams.aside import count_aside
+
+    return count_aside(client, (keys.of(partition).refused for partition in range(partitions)))
 
 
 def _read(client: "Client", keys: "Keys", partition: int, limit: int | None) -> Iterator[Refusal]:
-    start, found = b"-", 0
-    while entries := client.call("XRANGE", keys.of(partition).refused, start, "+", "COUNT", _PAGE):
-        for entry_id, flat in entries:
-            yield _decode(partition, entry_id, flat)
-            found += 1
-            if found == limit:
-                return
-        start = b"(" + entries[-1][0]
+    from streams.aside import read_aside
+
+    entries = islice(read_aside(client, keys.of(partition).refused), limit)
+    return (_decode(partition, entry_id, flat) for entry_id, flat in entries)
 
 
-def _decode(partition: int, entry_id: bytes, flat: list[bytes]) -> Refusal:
+def _decode(partition: int, entry_id: bytes, flat: Sequence[bytes]) -> Refusal:
     fields = dict(zip(flat[::2], flat[1::2], strict=False))
     span = fields.pop(b"span", b"")
     told = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
@@ -69,8 +66,9 @@ def _decode(partition: int, entry_id: bytes, flat: list[bytes]) -> Refusal:
 
 
 def _split(refusal_id: str, partitions: int) -> tuple[int, str]:
-    partition, _, entry_id = refusal_id.partition(".")
-    ms, dash, sequence = entry_id.partition("-")
-    if not (partition.isdigit() and ms.isdigit() and dash and sequence.isdigit() and int(partition) < partitions):
+    from streams.aside import parse_place
+
+    place = parse_place(refusal_id)
+    if place is None or place[0] >= partitions:
         raise NotFoundError("refused span", refusal_id, "an id is written like 3.1763827200000-0")
-    return int(partition), entry_id
+    return place

@@ -5,8 +5,6 @@ from asyncio import CancelledError
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from machines.changes import Dead, Limits
 from machines.errors import SnapshotError
 from machines.events import Event, decode_event
@@ -14,7 +12,7 @@ from machines.run import Interpreters
 from machines.workflow import Workflow
 from streams.client import Client
 from streams.commit import Commit, Indexed, index, run_commits
-from streams.errors import KeyTypeError
+from streams.errors import UNREADABLE, KeyTypeError
 from streams.keys import Keys
 from streams.lease import Lease
 from streams.residence import Residence
@@ -98,7 +96,7 @@ class Folder:
                 if fields[0] != b"e":
                     raise ValueError(fields[0])
                 events.append(decode_event(fields[1]))
-            except (ValueError, msgspec.DecodeError):
+            except (ValueError, *UNREADABLE):
                 place = f"{self._keys.of(partition).events.decode()} {entry_id.decode()}"
                 logger.error("an entry that no router wrote was passed over: %s", place)
         return events

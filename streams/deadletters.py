@@ -1,6 +1,7 @@
 """Dead letters: events that could not be applied, kept with the reason, for redrive."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -8,12 +9,12 @@ from machines.admission import Hold
 from machines.changes import Held
 from machines.cloudevents import event_fields
 from machines.events import Event, decode_event
+from streams.aside import PAGE, count_aside, parse_place, read_aside
 from streams.client import Client
-from streams.errors import DeadLetterError
+from streams.errors import UNREADABLE, DeadLetterError
 from streams.ingress import emit
 from streams.keys import Keys
 
-PAGE = 500
 _decode_held = msgspec.msgpack.Decoder(Held).decode
 _decode_entry = msgspec.msgpack.Decoder(list[bytes]).decode
 
@@ -84,22 +85,14 @@ def drop(client: Client, keys: Keys, letters: Iterable[DeadLetter]) -> int:
 
 def count_dead_letters(client: Client, keys: Keys, partitions: int) -> int:
     """How many dead letters there are, parked events not counted."""
-    return sum(client.call_all(["XLEN", keys.of(partition).dead] for partition in range(partitions)))
+    return count_aside(client, (keys.of(partition).dead for partition in range(partitions)))
 
 
 def _read_partition(
     client: Client, keys: Keys, partition: int, reason: str | None, limit: int | None
 ) -> Iterator[DeadLetter]:
-    start, found = b"-", 0
-    while entries := client.call("XRANGE", keys.of(partition).dead, start, "+", "COUNT", PAGE):
-        for entry_id, flat in entries:
-            letter = _decode(partition, entry_id, flat)
-            if reason is None or letter.reason == reason:
-                yield letter
-                found += 1
-                if found == limit:
-                    return
-        start = b"(" + entries[-1][0]
+    letters = (_decode(partition, entry_id, flat) for entry_id, flat in read_aside(client, keys.of(partition).dead))
+    return islice((letter for letter in letters if reason in (None, letter.reason)), limit)
 
 
 def _read_parked(client: Client, keys: Keys, partitions: int) -> Iterator[DeadLetter]:
@@ -130,16 +123,15 @@ def _read_held(client: Client, key: bytes) -> list[Held]:
     (stored,) = client.call_all([("LRANGE", key, 0, -1)], raise_on_error=False)
     try:
         return [] if isinstance(stored, Exception) else [_decode_held(item) for item in stored]
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return []  # as where the key holds another type: the next event of the workflow says so
 
 
 def _split(letter_id: str) -> tuple[int, str]:
-    partition, _, entry_id = letter_id.partition(".")
-    ms, dash, sequence = entry_id.partition("-")
-    if not all(number.isdecimal() and len(number) <= 20 for number in (partition, ms, sequence)) or not dash:
+    place = parse_place(letter_id)
+    if place is None:
         raise DeadLetterError(f"{letter_id!r} is no id of a dead letter such as 3.1763827200000-0")
-    return int(partition), entry_id
+    return place
 
 
 def _decode(partition: int, entry_id: bytes, flat: Sequence[bytes]) -> DeadLetter:
@@ -152,7 +144,7 @@ def _decode(partition: int, entry_id: bytes, flat: Sequence[bytes]) -> DeadLette
         else:
             raw = _decode_entry(fields.get(b"entry", b"\x90"))
             entry = dict(zip(raw[::2], raw[1::2], strict=False))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         pass  # nobody of ours wrote it: it can be shown and dropped
 
     def text(name: bytes) -> str:

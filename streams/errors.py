@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what reading stored rubbish raises
+
 
 class StreamsError(Exception):
     """Base of every error that this package raises."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from streams.client import Client, read_streams
-from streams.errors import FencedError, check_type
+from streams.errors import UNREADABLE, FencedError, check_type
 from streams.keys import Keys, run_member
 from streams.scripts import ACKNOWLEDGE, REFUSE
 
@@ -122,6 +122,6 @@ class Outbox:
 def _read_items(key: bytes, entry_id: bytes, fields: Sequence[bytes]) -> list[OutboxItem]:
     try:
         return _decode_items(fields[1])
-    except msgspec.DecodeError:
+    except UNREADABLE:
         logger.error("an entry that no worker wrote was passed over: %s %s", key.decode(), entry_id.decode())
         return []

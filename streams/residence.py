@@ -10,6 +10,7 @@ from machines.errors import SnapshotError
 from machines.snapshot import Snapshot, decode_snapshot
 from machines.workflow import Workflow
 from streams.client import Client
+from streams.errors import UNREADABLE
 from streams.keys import Keys
 
 _decode_held = msgspec.msgpack.Decoder(Held).decode
@@ -97,6 +98,6 @@ class Residence:
                     raise SnapshotError(f"a list beside the snapshot of {workflow_id} holds another type")
                 held = [_decode_held(item) for item in waiting]
                 loaded[place] = self._workflows[place] = Workflow(workflow_id, snapshot, held, pages)
-            except (SnapshotError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            except (SnapshotError, *UNREADABLE) as error:
                 self._workflows.pop(place, None)
                 loaded[place] = SnapshotError(str(error))
