@@ -8,6 +8,7 @@ from machines.machine import Machine
 from machines.snapshot import Snapshot
 
 LOWEST = -(2**63)  # below every sequence number
+GAPS = 16  # ranges of sequence numbers never taken that are remembered
 
 
 class Hold(Enum):
@@ -70,10 +71,13 @@ def expected_sequence(snapshot: Snapshot) -> int:
     return 1 if snapshot.sequence is None else snapshot.sequence + 1
 
 
-def begin_sequence(snapshot: Snapshot, first: int) -> None:
-    """Take the first number of a run: lower ones were never applied, so one that comes after all is no duplicate."""
-    if snapshot.sequence is None:
-        snapshot.gaps = [(LOWEST, first - 1)]
+def take_number(snapshot: Snapshot, number: int) -> None:
+    """Make `number` the last one taken; lower ones that never were are gaps: one that still comes is no duplicate."""
+    expected = LOWEST if snapshot.sequence is None else snapshot.sequence + 1
+    snapshot.sequence = number
+    if number != expected:
+        gaps = [(first, min(last, number - 1)) for first, last in snapshot.gaps if first < number]
+        snapshot.gaps = [*gaps, (expected, number - 1)][-GAPS:] if expected < number else gaps
 
 
 def is_passed(snapshot: Snapshot, event: Event) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from machines.admission import begin_sequence
+from machines.admission import take_number
 from machines.attributes import collect
 from machines.catalog import Catalog
 from machines.errors import MachinesError
@@ -60,10 +60,10 @@ def begin(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event:
     snapshot.entries = 1
     snapshot.pending_spans = snapshot.pending_bytes = 0
     snapshot.states, snapshot.deadlines = {}, {}
-    snapshot.sequence, snapshot.gaps = None, []
-    if event.sequence is not None:
-        begin_sequence(snapshot, event.sequence)
-        snapshot.sequence = event.sequence
+    if event.sequence is None:
+        snapshot.sequence, snapshot.gaps = None, []
+    else:
+        take_number(snapshot, event.sequence)
     snapshot.parent, snapshot.progressive = event.parent, machine.export == "progressive"
     if machine.name in machine.deadlines:
         snapshot.deadlines[machine.name] = event.time_ns + machine.deadlines[machine.name].after_ns

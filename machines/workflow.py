@@ -7,13 +7,14 @@ import msgspec
 
 from machines import recollection
 from machines.admission import (
+    GAPS,
     AmbiguousMachineError,
     Hold,
-    begin_sequence,
     expected_sequence,
     find_hold,
     find_starter,
     is_passed,
+    take_number,
     was_given_up,
 )
 from machines.changes import Changes, Dead, Held, Limits
@@ -23,8 +24,6 @@ from machines.machine import Machine
 from machines.run import Interpreters, StartError, advance, begin, note_late, reject
 from machines.snapshot import Snapshot
 from machines.timeouts import deadline_key, earliest_deadline, is_deadline, is_running
-
-GAPS = 16  # ranges of given-up sequence numbers that are remembered
 
 
 class Workflow:
@@ -164,8 +163,7 @@ class Workflow:
         if not is_passed(snapshot, event):
             record = advance(machine, interpreters.of(machine), snapshot, event)
             if event.sequence is not None:
-                begin_sequence(snapshot, event.sequence)
-                snapshot.sequence = event.sequence
+                take_number(snapshot, event.sequence)
         elif was_given_up(snapshot, event):
             record = reject(snapshot, event, f"sequence {event.sequence} came after its turn")
         else:

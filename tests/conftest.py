@@ -4,10 +4,16 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 
 from longspan.receiver import Receiver
+from tests.support.seeds import EXPLORING
 from tests.support.servers import REDIS, VALKEY, Server, running
+
+settings.register_profile("same", derandomize=True)
+if not EXPLORING:
+    settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """kill -9 of workers and of the server at random moments, and still each span exactly as the oracle tells it."""
 
-import os
 import random
 import signal
 import threading
@@ -18,10 +17,10 @@ from tests.journey.traffic import Fields, random_traffic
 from tests.oracle.comparison import differences, report
 from tests.oracle.fold import Fold
 from tests.oracle.spans import expected_spans
+from tests.support.seeds import SEED
 from tests.support.servers import REDIS, Server, running
 from tests.support.waiting import wait_for
 
-SEED = int(os.environ.get("LONGSPAN_SEED") or random.randrange(10**6))
 WORKFLOWS = 600
 VICTIMS = ["all"] * 14 + ["parent"] * 5 + ["exporter"] * 5 + ["server"] * 2 + ["none"] * 4
 CHUNK = 40

@@ -1,7 +1,6 @@
 """The fold and the plan alone, without any server, beside the oracle: many charts, many workflows, quickly."""
 
 import json
-import random
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,9 +24,10 @@ from tests.journey.traffic import random_traffic
 from tests.oracle.comparison import differences, report
 from tests.oracle.fold import Entry, Fold
 from tests.oracle.spans import expected_spans
+from tests.support.seeds import seeds
 
 NAMESPACE = "proof"
-SEEDS = [random.randrange(10**6) for _ in range(12)]
+SEEDS = seeds(12)
 
 
 @pytest.mark.parametrize("plain", [True, False], ids=["data-independent", "guarded"])

@@ -1,8 +1,6 @@
 """Many random workflows through a running worker, an endpoint that behaves badly, and the oracle beside them."""
 
 import json
-import os
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +14,11 @@ from tests.journey.traffic import random_traffic
 from tests.oracle.comparison import differences, report
 from tests.oracle.fold import Fold
 from tests.oracle.spans import expected_spans
+from tests.support.seeds import SEED
 from tests.support.servers import Server
 from tests.support.waiting import wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "machines" / "examples"
-SEED = int(os.environ.get("LONGSPAN_SEED") or random.randrange(10**6))
 WORKFLOWS = 600
 CHUNK = 200
 

@@ -196,3 +196,14 @@ def test_a_number_below_the_first_is_rejected_and_not_taken_for_a_duplicate() ->
     assert folding.send("com.x.open", at=2, sequence=1) == "applied"
     assert folding.send("com.x.close", at=1, sequence=0) == "rejected"
     assert folding.last().reason == "sequence 0 came after its turn"
+
+
+def test_a_number_that_a_former_run_took_is_a_duplicate_and_one_that_nobody_took_is_not() -> None:
+    folding = _door(stored=True)
+    folding.send("com.x.open", id="first", sequence=2)
+    folding.send("com.x.built", at=1, sequence=3)
+    folding.send("com.x.tear_down", at=2, sequence=4)
+    folding.send("com.x.built", at=3, sequence=5)
+    assert folding.send("com.x.open", id="again", sequence=4) == "duplicate"
+    assert folding.send("com.x.open", id="straggler", sequence=1) == "rejected"
+    assert folding.last().reason == "sequence 1 came after its turn"

@@ -70,12 +70,16 @@ class Run:
 
 @dataclass
 class Workflow:
-    """All that is remembered of one workflow: `waiting` are events before their start or before their number."""
+    """All that is remembered of one workflow.
+
+    `waiting` are events before their start or before their number; `taken` the numbers up to `sequence` that came.
+    """
 
     runs: list[Run] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
     waiting: list[Arrival] = field(default_factory=list)
     sequence: int = 0
+    taken: set[int] = field(default_factory=set)
     late: list[Arrival] = field(default_factory=list)
 
     @property
@@ -123,15 +127,21 @@ class Fold:
             if machine is None or (workflow.runs and arrival.type not in machine.starts_on):
                 workflow.late.append(arrival)
                 workflow.sequence = max(workflow.sequence, arrival.sequence or 0)
+                workflow.taken.add(arrival.sequence or 0)
             else:
                 workflow.sequence = arrival.sequence or 0
+                workflow.taken = {number for number in workflow.taken if number < workflow.sequence}
+                workflow.taken.add(workflow.sequence)
                 workflow.runs.append(_begin(machine, len(workflow.runs) + 1, arrival))
             return
+        run = workflow.runs[-1]
         if arrival.sequence is not None:
             if arrival.sequence <= workflow.sequence:
+                if arrival.sequence not in workflow.taken:
+                    run.records.append(Applied(arrival, rejected=True))
                 return
             workflow.sequence = arrival.sequence
-        run = workflow.runs[-1]
+            workflow.taken.add(arrival.sequence)
         if arrival.machine not in (None, run.machine.name):
             run.records.append(Applied(arrival, rejected=True))
             return
