@@ -30,8 +30,10 @@ class AmbiguousMachineError(Exception):
 def find_starter(catalog: Catalog, event: Event) -> Machine | Hold | None:
     """The machine whose run the event would start; MACHINE where that is not loaded, None where the event is no start.
 
-    Raises AmbiguousMachineError.
+    A redriven event starts nothing: it belongs to a run. Raises AmbiguousMachineError.
     """
+    if event.redriven_to is not None:
+        return None
     if event.machine is not None:
         machine = catalog.latest(event.machine)
         if machine is None:
@@ -59,7 +61,7 @@ def find_hold(catalog: Catalog, snapshot: Snapshot, event: Event) -> Hold | None
             return Hold.EARLY if machine is None else None
         if snapshot.sequence is None:
             return None
-    elif catalog.get(snapshot.machine, snapshot.version) is None:
+    elif catalog.get(snapshot.machine, event.redriven_to or snapshot.version) is None:
         return Hold.MACHINE
     if event.sequence is not None and event.sequence > expected_sequence(snapshot):
         return Hold.SEQUENCE

@@ -20,7 +20,7 @@ class Chart:
     `paths` gives each state's dotted path by its id, in document order. `final` and `top_final` are state ids.
     `events` are the event descriptors that transitions name. `depends_on_data` is false when nothing but the active
     states and the event decides what happens. `reusable` is true when the chart keeps nothing on itself, so that one
-    object serves all workflows in turn.
+    object serves all workflows in turn. `variables` are those that a document declares; code declares none.
     """
 
     chart_class: type[StateChart[Any]]
@@ -31,6 +31,7 @@ class Chart:
     events: frozenset[str]
     depends_on_data: bool
     reusable: bool
+    variables: frozenset[str] = frozenset()
 
 
 def chart_states(chart_class: type[StateChart[Any]]) -> list[State]:
@@ -44,7 +45,11 @@ def chart_transitions(chart_class: type[StateChart[Any]]) -> list[Transition]:
 
 
 def describe_chart(
-    chart_class: type[StateChart[Any]], *, reusable: bool, local_ids: Mapping[str, str] | None = None
+    chart_class: type[StateChart[Any]],
+    *,
+    reusable: bool,
+    local_ids: Mapping[str, str] | None = None,
+    variables: Iterable[str] = (),
 ) -> Chart:
     """The facts of a chart class. `local_ids` gives the id to show for an id that had to be made unique."""
     states = chart_states(chart_class)
@@ -58,6 +63,7 @@ def describe_chart(
         events=frozenset(str(event) for transition in chart_transitions(chart_class) for event in transition.events),
         depends_on_data=depends_on_data(chart_class),
         reusable=reusable,
+        variables=frozenset(variables),
     )
 
 

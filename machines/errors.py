@@ -26,3 +26,17 @@ class DurationError(MachinesError):
 
 class SnapshotError(MachinesError):
     """Stored data that this version cannot read, most often because a newer version wrote it."""
+
+
+class NewerSnapshotError(SnapshotError):
+    """Stored data that a newer version of Longspan wrote: it is left to that version, as it is.
+
+    `what` is the kind of data, `found` its format and `known` the newest format that this version reads.
+    """
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        self.what, self.found, self.known = what, found, known
+        super().__init__(
+            f"the {what} has format {found}, this version of Longspan reads up to {known}: upgrade this worker; "
+            "nothing is lost"
+        )

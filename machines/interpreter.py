@@ -1,6 +1,7 @@
 """What one event does to a chart: python-statemachine is asked, and its answer remembered where data cannot matter."""
 
 import copy
+from asyncio import CancelledError
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from machines.snapshot import Situation
 
 STEP_LIMIT = 1_000  # states entered and transitions taken by one event before it counts as a loop
 REMEMBERED_LIMIT = 10_000
+FAULTS = (Exception, SystemExit, GeneratorExit, CancelledError)  # what the code of a chart may raise
 
 _RESERVED = {"state", "data", "attributes"}
 

@@ -11,7 +11,7 @@ from machines.interpreter import Answer, Interpreter, RefusalError
 from machines.journal import JOURNAL_FORMAT, Header, Outcome, Record, Result
 from machines.machine import Machine
 from machines.snapshot import Snapshot
-from machines.timeouts import deadline_key, is_deadline
+from machines.timeouts import arrival_ns, cancel_deadline, deadline_key, is_deadline, set_deadline
 
 _SEVERITY: dict[Outcome, int] = {"ok": 0, "cancelled": 1, "timeout": 2, "error": 3}
 
@@ -37,7 +37,9 @@ class Interpreters:
         return interpreter
 
 
-def begin(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event: Event) -> tuple[Header, Record]:
+def begin(
+    machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event: Event, now_ms: int
+) -> tuple[Header, Record]:
     """Start the next run with its first event. Raises StartError, and leaves the snapshot as it was."""
     data = read_data(event) if event.data else {}
     attributes = collect(machine.attributes, data)
@@ -59,14 +61,16 @@ def begin(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event:
     snapshot.started_ns = event.time_ns
     snapshot.entries = 1
     snapshot.pending_spans = snapshot.pending_bytes = 0
-    snapshot.states, snapshot.deadlines = {}, {}
+    snapshot.states, snapshot.deadlines, snapshot.overdue = {}, {}, {}
     if event.sequence is None:
         snapshot.sequence, snapshot.gaps = None, []
     else:
         take_number(snapshot, event.sequence)
     snapshot.parent, snapshot.progressive = event.parent, machine.export == "progressive"
+    arrived_ns = arrival_ns(event, now_ms, snapshot)
     if machine.name in machine.deadlines:
-        snapshot.deadlines[machine.name] = event.time_ns + machine.deadlines[machine.name].after_ns
+        due_ns = event.time_ns + machine.deadlines[machine.name].after_ns
+        set_deadline(snapshot, machine.name, due_ns, arrived_ns)
     header = Header(
         JOURNAL_FORMAT,
         machine.name,
@@ -76,17 +80,21 @@ def begin(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event:
         machine.export,
         machine.trace,
     )
-    return header, _settle(machine, snapshot, event, answer, data, attributes if refused is None else None, refused)
+    known = attributes if refused is None else None
+    return header, _settle(machine, snapshot, event, now_ms, arrived_ns, answer, data, known, refused)
 
 
-def advance(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event: Event) -> Record:
-    """Apply an event to the running chart, or record that it was rejected and why."""
+def advance(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event: Event, now_ms: int) -> Record:
+    """Apply an event to the running chart, or record that it was rejected and why. A deadline has fired by that."""
     if event.machine is not None and event.machine != machine.name:
         return reject(snapshot, event, f"the workflow runs {machine.name}, the event names {event.machine}")
     data = read_data(event) if event.data else {}
     attributes = {**snapshot.attributes, **collect(machine.attributes, data)}
     name = machine.chart_event(event.type)
+    arrived_ns = None
     if is_deadline(event):
+        arrived_ns = arrival_ns(event, now_ms, snapshot)
+        cancel_deadline(snapshot, deadline_key(event))
         deadline = machine.deadlines.get(deadline_key(event))
         if deadline is None:
             return reject(snapshot, event, f"{machine.name} has no deadline {deadline_key(event)} any more")
@@ -95,7 +103,7 @@ def advance(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, even
         answer = interpreter.send(snapshot.situation, name, data, attributes)
     except RefusalError as refusal:
         return reject(snapshot, event, str(refusal))
-    return _settle(machine, snapshot, event, answer, data, attributes, None)
+    return _settle(machine, snapshot, event, now_ms, arrived_ns, answer, data, attributes, None)
 
 
 def reject(snapshot: Snapshot, event: Event, reason: str) -> Record:
@@ -117,6 +125,8 @@ def _settle(
     machine: Machine,
     snapshot: Snapshot,
     event: Event,
+    now_ms: int,
+    arrived_ns: int | None,
     answer: Answer,
     data: dict[str, object],
     attributes: Mapping[str, object] | None,
@@ -127,17 +137,19 @@ def _settle(
     snapshot.situation = answer.situation
     snapshot.updated_ns = event.time_ns
     snapshot.entries += 1
-    states, deadlines = snapshot.states, snapshot.deadlines
+    states = snapshot.states
     for step in answer.steps:
         path = step[1:]
         if step[0] == "+":
             states[path] = event.time_ns
             if path in machine.deadlines:
-                deadlines[path] = event.time_ns + machine.deadlines[path].after_ns
+                if arrived_ns is None:
+                    arrived_ns = arrival_ns(event, now_ms, snapshot)
+                set_deadline(snapshot, path, event.time_ns + machine.deadlines[path].after_ns, arrived_ns)
         elif step[0] == "-":
             snapshot.pending_spans += 1
             states.pop(path, None)
-            deadlines.pop(path, None)
+            cancel_deadline(snapshot, path)
     result: Result = "applied" if reason is None else "rejected"
     outcome: Outcome | None = None
     if answer.ended:
@@ -150,7 +162,7 @@ def _conclude(machine: Machine, snapshot: Snapshot, event: Event, answer: Answer
     outcomes: list[tuple[Outcome, str]] = [(machine.outcomes.get(path, "ok"), path) for path in answer.finals]
     outcome, final = max(outcomes, key=lambda found: _SEVERITY[found[0]])
     snapshot.status, snapshot.ended_ns = outcome, event.time_ns
-    snapshot.deadlines = {}
+    snapshot.deadlines, snapshot.overdue = {}, {}
     if outcome in ("error", "timeout"):
         snapshot.reason = error_text(data) or f"{event.type} led to {final}"
     return outcome

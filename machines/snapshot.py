@@ -1,12 +1,13 @@
 """Snapshots: the folded state of a workflow, kept so that nobody has to fold from the start."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
-from machines.errors import SnapshotError
+from machines.errors import NewerSnapshotError, SnapshotError
 
-SNAPSHOT_FORMAT = 1
+SNAPSHOT_FORMAT = 2
 
 Status = Literal["waiting", "running", "ok", "error", "timeout", "cancelled"]
 
@@ -26,7 +27,8 @@ class Snapshot(msgspec.Struct, array_like=True):
     run holds, header included. `pending_spans` and `pending_bytes` count what this run has closed and journaled since
     its last part went to the outbox. `seen` holds the digests of the last events, `pages` says how many pages of
     older ones are kept beside it. `waiting` counts the events that are held back. `states` are the active states by
-    path, with the time of entry. `deadlines` are due times by state path, or by the machine's name for the whole run.
+    path, with the time of entry. `deadlines` are due times by state path, or by the machine's name for the whole run;
+    `overdue` holds those of them that were due already when they were set, with when the event that set them arrived.
     `progressive` is the machine's choice of export. `gaps` are the last ranges of sequence numbers that were given up.
     """
 
@@ -52,6 +54,7 @@ class Snapshot(msgspec.Struct, array_like=True):
     gaps: list[tuple[int, int]] = []
     reason: str | None = None
     parent: str | None = None
+    overdue: dict[str, int] = {}
 
     @property
     def ended(self) -> bool:
@@ -59,8 +62,16 @@ class Snapshot(msgspec.Struct, array_like=True):
         return self.ended_ns is not None
 
 
+_Fields = list[object]
+
+# From the fields of each older format to those of the next. The fields are an array: new ones stand at its end.
+_UPGRADES: dict[int, Callable[[_Fields], _Fields]] = {
+    1: lambda fields: fields[:22],  # it had no `overdue`: what it has set counts as set in time
+}
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Snapshot)
+_fields_decoder = msgspec.msgpack.Decoder(_Fields)
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
@@ -69,11 +80,22 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
 
 
 def decode_snapshot(stored: bytes) -> Snapshot:
-    """The snapshot of a stored form. Raises SnapshotError for a newer format and for rubbish."""
-    if stored[:1] != bytes((SNAPSHOT_FORMAT,)):
-        version = stored[0] if stored else "none"
-        raise SnapshotError(f"the snapshot has format {version}, this version of Longspan reads {SNAPSHOT_FORMAT}")
+    """The snapshot of a stored form, upgraded where an older version of Longspan wrote it.
+
+    Raises NewerSnapshotError when a newer version wrote it, SnapshotError for rubbish.
+    """
+    found = stored[0] if stored else 0
+    if found > SNAPSHOT_FORMAT:
+        raise NewerSnapshotError("snapshot", found, SNAPSHOT_FORMAT)
+    if found == 0:
+        raise SnapshotError("the snapshot cannot be read: it does not begin with a format")
+    encoded = memoryview(stored)[1:]
     try:
-        return _decoder.decode(memoryview(stored)[1:])
+        if found == SNAPSHOT_FORMAT:
+            return _decoder.decode(encoded)
+        fields = _fields_decoder.decode(encoded)
+        for older in range(found, SNAPSHOT_FORMAT):
+            fields = _UPGRADES[older](fields)
+        return msgspec.convert(fields, Snapshot)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"the snapshot cannot be read: {error}") from None

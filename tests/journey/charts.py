@@ -1,6 +1,7 @@
-"""Random machine documents: nested and parallel states, guards, variables, history, several ways to end."""
+"""Random machine documents: nested and parallel states, guards, variables, history, deadlines, several ways to end."""
 
 import random
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 Document = dict[str, Any]
@@ -9,6 +10,25 @@ Document = dict[str, Any]
 def random_document(seed: int, *, export: str = "complete", name: str = "generated", plain: bool = False) -> Document:
     """A valid machine document. The same seed gives the same one; a `plain` one never looks at data or history."""
     return _Writer(random.Random(seed), plain).write(name, export)
+
+
+def add_deadlines(document: Document, seed: int, after: Sequence[str]) -> None:
+    """Give about half of a document's states deadlines of these durations, and the whole workflow perhaps one."""
+    choose = random.Random(seed)
+    taken = dict(_taken_events(document["chart"]["states"]))
+    deadlines = {path: choose.choice(events) for path, events in taken.items() if events and choose.random() < 0.5}
+    if choose.random() < 0.5:
+        deadlines[document["machine"]] = "give_up"
+    document["deadlines"] = {path: {"after": choose.choice(after), "send": send} for path, send in deadlines.items()}
+
+
+def _taken_events(states: Document, around: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The path of each state that is not final, with the events that it takes itself."""
+    for name, state in states.items():
+        if not state.get("final"):
+            events = [transition["event"] for transition in state["transitions"]] if "transitions" in state else []
+            yield around + name, [event for event in events if not event.startswith("done.")]
+            yield from _taken_events(state.get("states", {}), f"{around}{name}.")
 
 
 class _Writer:

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-import pytest
 from statemachine import State
 
 from machines.charts import describe_chart
-from machines.interpreter import Answer, Interpreter, RefusalError
+from machines.interpreter import Interpreter
 from machines.python_form import WorkflowChart
-from machines.snapshot import Situation
-from tests.support.folding import make_machine
+from tests.support.interpretation import make_interpreter, refusal, walk
 
 COUNTING = """
     machine: counting
@@ -49,79 +47,61 @@ class Careless(WorkflowChart[object]):
             raise ValueError("bad item")
 
 
-def _interpreter(text: str) -> Interpreter:
-    return Interpreter(make_machine(text).chart)
-
-
-def _walk(interpreter: Interpreter, *told: tuple[str, dict[str, object]] | str) -> Answer:
-    answer = interpreter.start({}, {})
-    for item in told:
-        event, data = (item, {}) if isinstance(item, str) else item
-        answer = interpreter.send(answer.situation, event, data, data)
-    return answer
-
-
-def _refusal(interpreter: Interpreter, situation: Situation, event: str, data: dict[str, object] | None = None) -> str:
-    with pytest.raises(RefusalError) as caught:
-        interpreter.send(situation, event, data or {}, data or {})
-    return str(caught.value)
-
-
 def test_guards_read_data_and_attributes() -> None:
-    counting = _interpreter(COUNTING)
-    assert _walk(counting, ("go", {"n": 3})).steps == ("-a", "+b")
-    assert _walk(counting, ("go", {"n": 2, "label": "x"})).steps == ("-a", "*c")
-    start = _walk(counting).situation
-    assert _refusal(counting, start, "go", {"n": 2, "label": "y"}) == "no transition for 'go' in a"
+    counting = make_interpreter(COUNTING)
+    assert walk(counting, ("go", {"n": 3})).steps == ("-a", "+b")
+    assert walk(counting, ("go", {"n": 2, "label": "x"})).steps == ("-a", "*c")
+    start = walk(counting).situation
+    assert refusal(counting, start, "go", {"n": 2, "label": "y"}) == "no transition for 'go' in a"
 
 
 def test_a_guard_that_fails_refuses_the_event_with_the_reason() -> None:
-    counting = _interpreter(COUNTING)
-    start = _walk(counting).situation
+    counting = make_interpreter(COUNTING)
+    start = walk(counting).situation
     reason = "the chart failed: TypeError: '>' not supported between instances of 'NoneType' and 'int'"
-    assert _refusal(counting, start, "go") == reason
-    assert _walk(counting, ("go", {"n": 3})).steps == ("-a", "+b")
+    assert refusal(counting, start, "go") == reason
+    assert walk(counting, ("go", {"n": 3})).steps == ("-a", "+b")
 
 
 def test_variables_are_kept_and_start_anew_with_each_workflow() -> None:
-    counting = _interpreter(COUNTING)
-    added = _walk(counting, ("add", {"n": 2}), ("add", {"n": 3}))
+    counting = make_interpreter(COUNTING)
+    added = walk(counting, ("add", {"n": 2}), ("add", {"n": 3}))
     assert added.situation.variables == {"count": 5, "kept": "none"}
-    assert _walk(counting).situation.variables == {"count": 0, "kept": "none"}
+    assert walk(counting).situation.variables == {"count": 0, "kept": "none"}
 
 
 def test_guards_see_kept_values_as_they_see_data() -> None:
-    counting = _interpreter(COUNTING)
+    counting = make_interpreter(COUNTING)
     order: dict[str, object] = {"order": {"amount": 9, "tags": ["a"]}}
-    kept = _walk(counting, ("keep", order))
+    kept = walk(counting, ("keep", order))
     assert kept.situation.variables["kept"] == order["order"]
     assert counting.send(kept.situation, "rich", {}, {}).ended
     assert counting.send(kept.situation, "same", order, {}).ended
-    tags = _walk(counting, ("keep", {"order": ["a", "b"]})).situation
+    tags = walk(counting, ("keep", {"order": ["a", "b"]})).situation
     assert counting.send(tags, "same", {"order": ["a", "b"]}, {}).ended
-    assert type(_walk(counting, "rename").situation.variables["kept"]) is str
+    assert type(walk(counting, "rename").situation.variables["kept"]) is str
 
 
 def test_a_value_that_no_snapshot_holds_refuses_the_event() -> None:
-    counting = _interpreter(COUNTING)
-    start = _walk(counting).situation
+    counting = make_interpreter(COUNTING)
+    start = walk(counting).situation
     reason = "the chart failed: TypeError: variable count holds an integer beyond 64 bit"
-    assert _refusal(counting, start, "add", {"n": 2**64}) == reason
+    assert refusal(counting, start, "add", {"n": 2**64}) == reason
     assert start.variables["count"] == 0
 
 
 def test_an_event_of_the_charts_own_that_it_does_not_take_refuses_the_whole_event() -> None:
-    counting = _interpreter(COUNTING)
-    start = _walk(counting).situation
-    said = _refusal(counting, start, "loud", {"n": 3})
+    counting = make_interpreter(COUNTING)
+    start = walk(counting).situation
+    said = refusal(counting, start, "loud", {"n": 3})
     assert said == "no transition for 'nobody' in a, which the chart itself sent"
     added = counting.send(start, "add", {"n": 1}, {})
     assert (added.steps, added.situation.variables["count"]) == ((), 1)
 
 
 def test_what_one_workflow_left_unsaid_does_not_reach_the_next() -> None:
-    counting = _interpreter(COUNTING)
-    start = _walk(counting).situation
+    counting = make_interpreter(COUNTING)
+    start = walk(counting).situation
     assert counting.send(start, "shout", {}, {}).ended  # its own `go` comes when everything is over
     assert counting.send(start, "add", {"n": 1}, {}).steps == ()
 
@@ -130,5 +110,5 @@ def test_code_that_fails_leaves_no_trace_in_what_was_kept() -> None:
     careless = Interpreter(describe_chart(Careless, reusable=False))
     kept = careless.send(careless.start({}, {}).situation, "add", {"item": "good"}, {}).situation
     assert kept.variables == {"items": ["good"]}
-    assert _refusal(careless, kept, "add", {"item": "bad"}) == "the chart failed: ValueError: bad item"
+    assert refusal(careless, kept, "add", {"item": "bad"}) == "the chart failed: ValueError: bad item"
     assert kept.variables == {"items": ["good"]}

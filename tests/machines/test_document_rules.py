@@ -2,7 +2,7 @@
 
 import pytest
 
-from machines.documents import examine
+from tests.support.examination import told_problems
 
 CHART = """machine: m
 chart:
@@ -12,12 +12,8 @@ chart:
 """
 
 
-def _problems(text: str) -> list[str]:
-    return [str(problem) for problem in examine(text, "yaml", "m.yaml").problems]
-
-
 def test_the_chart_that_the_rules_are_tried_on_is_right() -> None:
-    assert _problems(CHART) == []
+    assert told_problems(CHART) == []
 
 
 @pytest.mark.parametrize(
@@ -78,7 +74,7 @@ def test_the_chart_that_the_rules_are_tried_on_is_right() -> None:
     ],
 )
 def test_a_wrong_fact_is_told_with_its_line(facts: str, problems: list[str]) -> None:
-    assert _problems(CHART + facts + "\n") == [f"m.yaml:{problem}" for problem in problems]
+    assert told_problems(CHART + facts + "\n") == [f"m.yaml:{problem}" for problem in problems]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +163,7 @@ def test_a_wrong_fact_is_told_with_its_line(facts: str, problems: list[str]) -> 
     ],
 )
 def test_a_wrong_chart_is_told_with_its_line(text: str, problems: list[str]) -> None:
-    assert _problems(text) == [f"m.yaml:{problem}" for problem in problems]
+    assert told_problems(text) == [f"m.yaml:{problem}" for problem in problems]
 
 
 def test_a_deadline_whose_event_is_taken_elsewhere_is_told() -> None:
@@ -184,7 +180,7 @@ chart:
         y: {transitions: [{event: tick, target: y}]}
     c: {final: true}
 """
-    assert _problems(text) == ["m.yaml:2: the event 'late' is not taken while a is active, only in p"]
+    assert told_problems(text) == ["m.yaml:2: the event 'late' is not taken while a is active, only in p"]
 
 
 def test_an_outcome_of_a_final_state_that_ends_only_its_parent_is_told() -> None:
@@ -197,7 +193,7 @@ chart:
     b: {final: true}
 outcomes: {a.d: error}
 """
-    assert _problems(text) == ["m.yaml:8: a.d only ends a, not the workflow"]
+    assert told_problems(text) == ["m.yaml:8: a.d only ends a, not the workflow"]
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
@@ -205,7 +201,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "foo: 1\nstarts_on: ['a b']\nattributes: [workflow.x]\ndeadlines: {c: {after: 1, send: gone}}\n"
         "outcomes: {c: ok}\nexport: never\n"
     )
-    assert _problems(text) == [
+    assert told_problems(text) == [
         "m.yaml:4: there is no state 'bb' to go to; did you mean 'b'?",
         "m.yaml:4: an event cannot be called send: python-statemachine uses the name itself",
         "m.yaml:6: unknown key 'foo'",

@@ -1,5 +1,6 @@
 """Stored snapshots and journals: they read back as they were, and what cannot be read says why."""
 
+from base64 import b64decode
 from contextlib import suppress
 
 import msgspec
@@ -7,12 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from machines import recollection
+from machines.admission import LOWEST
 from machines.changes import Limits
-from machines.errors import SnapshotError
+from machines.errors import NewerSnapshotError, SnapshotError
 from machines.journal import JOURNAL_FORMAT, Header, Record, decode_header, decode_journal, encode_entry
 from machines.snapshot import SNAPSHOT_FORMAT, Situation, Snapshot, decode_snapshot, encode_snapshot
 from machines.timeouts import is_deadline
-from tests.support.folding import DOOR, Folding, make_event, make_machine
+from tests.support.folding import DOOR, SECOND_NS, START_NS, Folding, make_event, make_machine
 
 WAITS = Limits(early_wait_ms=40, reorder_wait_ms=20, waiting=4)
 TIMED = DOOR.replace("outcomes:", "deadlines: {opened: {after: 3s, send: burn}}\n    outcomes:")
@@ -100,17 +103,60 @@ def test_a_snapshot_reads_back_as_it_was(
         situation=Situation(tuple(states), history, values),
         attributes=values,
         states=dict.fromkeys(states, 2**63 - 1),
+        deadlines=dict.fromkeys(states, 2**62),
+        overdue=dict.fromkeys(states, 2**62),
         gaps=gaps,
         seen=seen,
     )
     assert decode_snapshot(encode_snapshot(snapshot)) == snapshot
 
 
-def test_a_snapshot_of_a_newer_format_is_refused_with_both_versions() -> None:
+# What a worker that wrote format 1 left behind: a running workflow with deadlines, an event that waits and a history.
+FORMAT_1 = """
+AdwAFqRraWxuAwGncnVubmluZ5OSpmZpcmluZ6Nob3SBpmJlZm9yZZGjaG90gaVjb3VudAGBpmNvbG91cqdncsO2w59lzxj64naT
+tAAAzxj64nhwilAAwAUAAAHEMB+B1aqrEtfID4dliF0PpWKJoiGkrW9BLq38uoC6X6QJTDqhHaMGQbivBPQyBsOhAACCpmZpcmlu
+Z88Y+uJ4cIpQAKpmaXJpbmcuaG90zxj64nhwilAAgqRraWxuzxj65bzEbKAAqmZpcmluZy5ob3TPGPriesSWNADDB5GS04AAAAAA
+AAAAA8CjcC0x
+"""
+
+
+def test_a_snapshot_of_format_1_is_upgraded() -> None:
+    snapshot = decode_snapshot(b64decode(FORMAT_1))
+    assert snapshot == Snapshot(
+        machine="kiln",
+        version=3,
+        run=1,
+        status="running",
+        situation=Situation(("firing", "hot"), {"before": ["hot"]}, {"count": 1}),
+        attributes={"colour": "größe"},
+        started_ns=START_NS,
+        updated_ns=START_NS + 8 * SECOND_NS,
+        entries=5,
+        waiting=1,
+        seen=b"".join(recollection.digest(make_event("t", id=str(number))) for number in range(1, 5)),
+        states={"firing": START_NS + 8 * SECOND_NS, "firing.hot": START_NS + 8 * SECOND_NS},
+        deadlines={"kiln": START_NS + 3_600 * SECOND_NS, "firing.hot": START_NS + 18 * SECOND_NS},
+        progressive=True,
+        sequence=7,
+        gaps=[(LOWEST, 3)],
+        parent="p-1",
+    )
+    assert encode_snapshot(snapshot)[0] == SNAPSHOT_FORMAT
+
+
+def test_what_follows_the_fields_of_format_1_is_not_taken_for_a_field_of_a_later_one() -> None:
+    fields = msgspec.msgpack.decode(b64decode(FORMAT_1)[1:])
+    longer = bytes((1,)) + msgspec.msgpack.encode([*fields, "added later"])
+    assert decode_snapshot(longer) == decode_snapshot(b64decode(FORMAT_1))
+
+
+def test_a_snapshot_of_a_newer_format_is_refused_with_both_versions_and_what_to_do() -> None:
     newer = bytes((SNAPSHOT_FORMAT + 1,)) + encode_snapshot(Snapshot())[1:]
-    with pytest.raises(SnapshotError) as caught:
+    with pytest.raises(NewerSnapshotError) as caught:
         decode_snapshot(newer)
-    assert str(caught.value) == "the snapshot has format 2, this version of Longspan reads 1"
+    assert str(caught.value) == (
+        "the snapshot has format 3, this version of Longspan reads up to 2: upgrade this worker; nothing is lost"
+    )
 
 
 def test_a_snapshot_with_fields_that_a_later_release_added_can_be_read() -> None:
@@ -120,24 +166,26 @@ def test_a_snapshot_with_fields_that_a_later_release_added_can_be_read() -> None
     assert decode_snapshot(stored[:1] + msgspec.msgpack.encode(fields[:3])) == Snapshot("m", run=2)
 
 
+@pytest.mark.parametrize("version", range(1, SNAPSHOT_FORMAT + 1))
 @pytest.mark.parametrize("rubbish", [b"\xa2\xff\xfe", b"\x91" * 5_000, b"\x91\xa2\xff\xfe", b"\x80", b"\xc1", b""])
-def test_rubbish_after_the_format_is_refused(rubbish: bytes) -> None:
+def test_rubbish_after_the_format_is_refused(rubbish: bytes, version: int) -> None:
     with pytest.raises(SnapshotError, match="the snapshot cannot be read: "):
-        decode_snapshot(bytes((SNAPSHOT_FORMAT,)) + rubbish)
+        decode_snapshot(bytes((version,)) + rubbish)
     with pytest.raises(SnapshotError, match="the journal's header cannot be read: "):
         decode_header(rubbish)
 
 
 @given(st.binary())
 def test_any_bytes_are_a_snapshot_or_a_snapshot_error(stored: bytes) -> None:
-    for raw in (stored, bytes((SNAPSHOT_FORMAT,)) + stored):
+    for raw in (stored, b"\x01" + stored, bytes((SNAPSHOT_FORMAT,)) + stored):
         with suppress(SnapshotError):
             assert isinstance(decode_snapshot(raw), Snapshot)
 
 
-def test_nothing_at_all_is_no_snapshot() -> None:
-    with pytest.raises(SnapshotError, match="the snapshot has format none, this version of Longspan reads 1"):
-        decode_snapshot(b"")
+@pytest.mark.parametrize("nothing", [b"", b"\x00", b"\x00\x90"])
+def test_nothing_at_all_is_no_snapshot(nothing: bytes) -> None:
+    with pytest.raises(SnapshotError, match="the snapshot cannot be read: it does not begin with a format"):
+        decode_snapshot(nothing)
 
 
 def test_a_journal_reads_back_as_it_was() -> None:
@@ -151,7 +199,7 @@ def test_a_journal_reads_back_as_it_was() -> None:
 
 def test_a_journal_that_cannot_be_read_says_why() -> None:
     newer = Header(JOURNAL_FORMAT + 1, "m", 1, 1, [], "complete", "own")
-    with pytest.raises(SnapshotError, match="the journal has format 2, this version reads up to 1"):
+    with pytest.raises(SnapshotError, match="the journal has format 2, this version of Longspan reads up to 1"):
         decode_journal([encode_entry(newer)])
     header = encode_entry(Header(JOURNAL_FORMAT, "m", 1, 1, [], "complete", "own"))
     for rubbish in (b"\x80", b"\x91\x9d\xa2\xff\xfe", b""):

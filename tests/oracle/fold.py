@@ -7,7 +7,7 @@ from typing import Any
 
 from machines.instants import parse_instant
 from machines.machine import Machine
-from tests.oracle.chart import LiveChart, NotTakenError
+from tests.oracle.runs import Applied, Arrival, Run, advance, begin, fire
 
 
 @dataclass(frozen=True)
@@ -24,48 +24,6 @@ class Entry:
             return dict(self.fields)
         event = json.loads(self.fields["event"])
         return {name: json.dumps(value) if name == "data" else str(value) for name, value in event.items()}
-
-
-@dataclass
-class Arrival:
-    """One event, read."""
-
-    id: str
-    source: str
-    type: str
-    machine: str | None
-    time_ns: int
-    data: dict[str, Any]
-    traceparent: str | None
-    tracestate: str | None
-    sequence: int | None
-    parent: str | None
-
-
-@dataclass
-class Applied:
-    """What one event did: a reason where it was rejected (None in `reason` with `rejected`: any text will do)."""
-
-    arrival: Arrival
-    steps: list[str] = field(default_factory=list)
-    rejected: bool = False
-    reason: str | None = None
-    outcome: str | None = None
-
-
-@dataclass
-class Run:
-    """One life of a workflow."""
-
-    machine: Machine
-    number: int
-    chart: LiveChart
-    attributes: dict[str, Any]
-    records: list[Applied]
-
-    @property
-    def ended(self) -> bool:
-        return any(record.outcome for record in self.records)
 
 
 @dataclass
@@ -105,9 +63,27 @@ class Fold:
                 continue
             workflow.seen.add((arrival.source, arrival.id))
             workflow.waiting.append(arrival)
-            while ready := [waiting for waiting in workflow.waiting if self._ready(workflow, waiting)]:
-                workflow.waiting.remove(ready[0])
-                self._take(workflow, ready[0])
+            self._release(workflow)
+
+    def pass_time(self, until_ms: int) -> None:
+        """Let nothing arrive any more until `until_ms`, milliseconds since the epoch."""
+        for workflow in self.workflows.values():
+            while workflow.running and workflow.runs[-1].deadlines:
+                first = min(workflow.runs[-1].deadlines.values())
+                if first.due_ns > until_ms * 1_000_000:
+                    break
+                fire(workflow.runs[-1], first)
+                self._release(workflow)
+
+    def _release(self, workflow: Workflow) -> None:
+        while ready := [waiting for waiting in workflow.waiting if self._ready(workflow, waiting)]:
+            if workflow.running:
+                deadlines = workflow.runs[-1].deadlines.values()
+                if any(deadline.goes_before(ready[0]) for deadline in deadlines):
+                    fire(workflow.runs[-1], min(deadlines))
+                    continue
+            workflow.waiting.remove(ready[0])
+            self._take(workflow, ready[0])
 
     def _ready(self, workflow: Workflow, arrival: Arrival) -> bool:
         if not workflow.runs:
@@ -132,7 +108,7 @@ class Fold:
                 workflow.sequence = arrival.sequence or 0
                 workflow.taken = {number for number in workflow.taken if number < workflow.sequence}
                 workflow.taken.add(workflow.sequence)
-                workflow.runs.append(_begin(machine, len(workflow.runs) + 1, arrival))
+                workflow.runs.append(begin(machine, len(workflow.runs) + 1, arrival))
             return
         run = workflow.runs[-1]
         if arrival.sequence is not None:
@@ -142,73 +118,22 @@ class Fold:
                 return
             workflow.sequence = arrival.sequence
             workflow.taken.add(arrival.sequence)
-        if arrival.machine not in (None, run.machine.name):
-            run.records.append(Applied(arrival, rejected=True))
-            return
-        known = run.attributes | _collect(run.machine, arrival.data)
-        try:
-            steps = run.chart.send(_chart_event(run.machine, arrival), arrival.data, known)
-        except NotTakenError as error:
-            run.records.append(Applied(arrival, rejected=True, reason=error.reason))
-            return
-        run.attributes = known
-        run.records.append(_ending(run, Applied(arrival, steps)))
-
-
-def _begin(machine: Machine, number: int, arrival: Arrival) -> Run:
-    known = _collect(machine, arrival.data)
-    run = Run(machine, number, LiveChart(machine.chart.chart_class, arrival.data, known), known, [])
-    applied = Applied(arrival, list(run.chart.first_steps))
-    if not machine.starts_on:
-        try:
-            applied.steps += run.chart.send(_chart_event(machine, arrival), arrival.data, known)
-        except NotTakenError as error:
-            run.attributes = {}
-            applied.rejected, applied.reason = True, error.reason
-    run.records.append(_ending(run, applied))
-    return run
-
-
-def _chart_event(machine: Machine, arrival: Arrival) -> str:
-    return machine.events.get(arrival.type) or arrival.type.rpartition(".")[2]
-
-
-def _ending(run: Run, applied: Applied) -> Applied:
-    if run.chart.ended:
-        outcomes = [run.machine.outcomes.get(final, "ok") for final in run.chart.finals]
-        applied.outcome = max(outcomes, key=["ok", "cancelled", "timeout", "error"].index)
-    return applied
-
-
-def _collect(machine: Machine, data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: attribute(data[name]) for name in machine.attributes if data.get(name) is not None}
-
-
-def attribute(value: Any) -> Any:
-    """A value of the data as a span carries it."""
-    if isinstance(value, str | bool | float):
-        return value
-    if isinstance(value, int):
-        return value if -(2**63) <= value < 2**63 else str(value)
-    if isinstance(value, list) and value and len({type(item) for item in value}) == 1:
-        if isinstance(value[0], str | bool | float):
-            return value
-        if isinstance(value[0], int) and all(-(2**63) <= item < 2**63 for item in value):
-            return value
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        advance(run, arrival)
 
 
 def _read(attributes: Mapping[str, Any], position: str) -> Arrival:
     time = attributes.get("time")
+    arrived_ns = int(position.partition("-")[0]) * 1_000_000
     return Arrival(
         id=attributes["id"],
         source=attributes.get("source", ""),
         type=attributes["type"],
         machine=attributes.get("machine"),
-        time_ns=parse_instant(time) if time is not None else int(position.partition("-")[0]) * 1_000_000,
+        time_ns=parse_instant(time) if time is not None else arrived_ns,
         data=json.loads(attributes["data"]) if attributes.get("data") else {},
         traceparent=attributes.get("traceparent"),
         tracestate=attributes.get("tracestate"),
         sequence=int(attributes["sequence"]) if "sequence" in attributes else None,
         parent=attributes.get("parent"),
+        arrived_ns=arrived_ns,
     )

@@ -5,7 +5,8 @@ import re
 from hashlib import blake2b
 from typing import Any
 
-from tests.oracle.fold import Applied, Fold, Run, attribute
+from tests.oracle.fold import Fold
+from tests.oracle.runs import Applied, Run, attribute
 
 ExpectedSpan = dict[str, Any]
 EVENT_LIMIT = 128

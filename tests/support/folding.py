@@ -18,6 +18,7 @@ from machines.workflow import Workflow
 
 SECOND_NS = 10**9
 START_NS = 1_800_000_000 * SECOND_NS
+START_MS = START_NS // 1_000_000
 
 DOOR = """
     machine: door
@@ -53,8 +54,13 @@ def make_event(
     data: Mapping[str, object] | None = None,
     sequence: int | None = None,
     parent: str | None = None,
+    arrived: float | None = None,
 ) -> Event:
-    """An event `at` seconds after START_NS; its id is its type and time unless given."""
+    """An event `at` seconds after START_NS, which arrived `arrived` seconds after it, or long before unless given.
+
+    Its id is its type and time unless given.
+    """
+    arrived_ms = 1 if arrived is None else START_MS + round(arrived * 1_000)
     return Event(
         id=id or f"{event_type}@{at}",
         source=source,
@@ -63,7 +69,7 @@ def make_event(
         machine=machine,
         time_ns=START_NS + round(at * SECOND_NS),
         data=None if data is None else json.dumps(data),
-        position="1-0",
+        position=f"{arrived_ms}-0",
         sequence=sequence,
         parent=parent,
     )
@@ -118,6 +124,11 @@ class Folding:
         result = self.workflow.receive(self.interpreters, self.limits, event, self.now_ms)
         self._commit()
         return result
+
+    def arrive(self, event_type: str, arrived: float, **attributes: object) -> str:
+        """Send an event that arrives, and unless `at` says otherwise happened, so long after START_NS."""
+        self.now_ms = max(self.now_ms, START_MS + round(arrived * 1_000))
+        return self.send(event_type, **{"at": arrived, "arrived": arrived} | attributes)
 
     def fire(self) -> str:
         """Send the event of the earliest deadline; what became of it."""

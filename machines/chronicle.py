@@ -1,0 +1,151 @@
+"""What a workflow has lived through: an event that is applied changes its snapshot and leaves a record."""
+
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from machines import recollection
+from machines.admission import AmbiguousMachineError, find_starter, is_passed, take_number, was_given_up
+from machines.changes import Changes, Dead, Limits
+from machines.events import Event
+from machines.interpreter import FAULTS
+from machines.journal import Record, encode_entry
+from machines.machine import Machine
+from machines.redrive import is_settled, redrive
+from machines.run import Interpreters, StartError, advance, begin, note_late, reject
+from machines.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from machines.timeouts import (
+    cancel_deadline,
+    deadline_event,
+    deadline_key,
+    earliest_deadline,
+    is_deadline,
+    is_running,
+)
+
+
+class Chronicle:
+    """Snapshot and journal of one workflow id. `changes` grows with each event until `take` hands it over."""
+
+    __slots__ = ("changes", "pages", "snapshot", "subject")
+
+    def __init__(self, subject: str, snapshot: Snapshot | None = None, pages: Iterable[bytes] = ()) -> None:
+        self.subject = subject
+        self.snapshot = snapshot or Snapshot()
+        self.pages = deque(pages, recollection.PAGES)
+        self.changes = Changes()
+
+    def due_deadline(self) -> Event | None:
+        """The event of the earliest deadline, or None where there is none."""
+        return earliest_deadline(self.subject, self.snapshot)
+
+    def export_part(self) -> None:
+        """Send what the run has closed so far ahead of its end."""
+        self.changes.exports.append((self.snapshot.run, self.snapshot.entries, False))
+        self.snapshot.pending_spans = self.snapshot.pending_bytes = 0
+
+    def take(self) -> Changes:
+        """The changes since the last call; a run that is sent as it goes is to be exported up to here."""
+        snapshot = self.snapshot
+        if snapshot.progressive and self.changes.journal and not snapshot.ended:
+            self.export_part()
+        changes, self.changes = self.changes, Changes()
+        return changes
+
+    def apply(
+        self,
+        interpreters: Interpreters,
+        limits: Limits,
+        event: Event,
+        mark: bytes,
+        now_ms: int,
+        note: str | None = None,
+    ) -> str:
+        """Apply an event that nothing holds back; what became of it: applied, rejected, late, duplicate or dead."""
+        snapshot = self.snapshot
+        if is_settled(snapshot.seen, self.pages, event):
+            return "duplicate"
+        if is_deadline(event):
+            return self.fire(interpreters, limits, event, now_ms) if is_running(snapshot, event) else "duplicate"
+        if snapshot.status != "waiting" and not snapshot.ended:
+            return self._advance(interpreters, limits, event, mark, now_ms, note)
+        try:
+            starter = find_starter(interpreters.catalog, event)
+        except AmbiguousMachineError as error:
+            return self.bury(Dead(event, "ambiguous-machine", "machine", str(error)))
+        if snapshot.ended and not (isinstance(starter, Machine) and event.type in starter.starts_on):
+            return self._journal(limits, _with_note(note_late(snapshot, event), note), mark)
+        assert isinstance(starter, Machine), "what find_hold lets pass has its machine"
+        try:
+            header, record = begin(starter, interpreters.of(starter), snapshot, event, now_ms)
+        except StartError as error:
+            return self.bury(Dead(event, "start-failed", "machine", str(error)))
+        self.changes.journal.append((snapshot.run, encode_entry(header)))
+        return self._journal(limits, _with_note(record, note), mark)
+
+    def fire(self, interpreters: Interpreters, limits: Limits, event: Event, now_ms: int) -> str:
+        """Apply a deadline that is set; what became of it: applied, rejected or dead."""
+        key, kept = deadline_key(event), encode_snapshot(self.snapshot)
+        event = deadline_event(self.subject, self.snapshot, key)
+        try:
+            return self._advance(interpreters, limits, event, recollection.digest(event), now_ms)
+        except FAULTS as error:
+            # Not the fault of the event that gives way: were it to fail here, so would all that come after it.
+            self.snapshot = decode_snapshot(kept)
+            cancel_deadline(self.snapshot, key)
+            return self.bury(Dead(event, "internal-error", "subject", f"{type(error).__name__}: {error}"))
+
+    def bury(self, dead: Dead) -> str:
+        """Set an event aside."""
+        self.changes.dead.append(dead)
+        return "dead"
+
+    def _advance(
+        self,
+        interpreters: Interpreters,
+        limits: Limits,
+        event: Event,
+        mark: bytes,
+        now_ms: int,
+        note: str | None = None,
+    ) -> str:
+        snapshot = self.snapshot
+        if event.redriven_to is not None:
+            record = redrive(interpreters, snapshot, event, now_ms)
+            settled = recollection.settlement(event) if record.result == "applied" else mark
+            return self._journal(limits, _with_note(record, note), settled)
+        machine = interpreters.catalog.get(snapshot.machine, snapshot.version)
+        assert machine is not None, "what find_hold lets pass has its machine"
+        if not is_passed(snapshot, event):
+            record = advance(machine, interpreters.of(machine), snapshot, event, now_ms)
+            if event.sequence is not None:
+                take_number(snapshot, event.sequence)
+        elif was_given_up(snapshot, event):
+            record = reject(snapshot, event, f"sequence {event.sequence} came after its turn")
+        else:
+            return "duplicate"
+        return self._journal(limits, _with_note(record, note), mark)
+
+    def _journal(self, limits: Limits, record: Record, mark: bytes) -> str:
+        snapshot, changes, entry = self.snapshot, self.changes, encode_entry(record)
+        snapshot.seen, page = recollection.remember(snapshot.seen, mark)
+        if page is not None:
+            self.pages.append(page)
+            changes.pages.append(page)
+            snapshot.pages = len(self.pages)
+        snapshot.pending_bytes += len(entry)
+        changes.journal.append((snapshot.run, entry))
+        if record.outcome is not None:
+            changes.exports.append((snapshot.run, snapshot.entries, True))
+        elif record.result != "late" and (
+            snapshot.pending_spans >= limits.part_spans or snapshot.pending_bytes >= limits.part_bytes
+        ):
+            self.export_part()
+        return record.result
+
+
+def _with_note(record: Record, note: str | None) -> Record:
+    if note is None:
+        return record
+    return msgspec.structs.replace(record, reason=f"{record.reason}; {note}" if record.reason else note)
