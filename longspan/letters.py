@@ -1,9 +1,10 @@
 """What `longspan deadletters` tells and does, as plain facts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from longspan.errors import NotFoundError
 from longspan.refusals import drop_refusals, get_refusal, list_refusals
 from longspan.store import Store
 from machines.events import read_data
@@ -23,18 +24,65 @@ def show_letter(store: Store, letter_id: str) -> dict[str, Any]:
     return _describe(_choose(store, (letter_id,), None, None)[0])
 
 
-def redrive(store: Store, ids: Sequence[str], reason: str | None) -> int:
-    """Send those with these ids, or with this reason, or all, again; how many. Raises DeadLetterError."""
+def redrive(store: Store, ids: Sequence[str], reason: str | None, seen: Callable[[int], None]) -> tuple[int, int]:
+    """Send those with these ids, or with this reason, or all, again; how many were sent, and how many cannot be.
+
+    `seen` is told how many more were looked at. Raises DeadLetterError.
+    """
     from streams import deadletters
 
-    return deadletters.redrive(store.client, store.keys, _choose(store, ids, reason, None))
+    if ids:
+        return deadletters.redrive(store.client, store.keys, _choose(store, ids, None, None)), 0
+    done = deadletters.redrive_all(store.client, store.keys, store.partitions or 0, reason, seen)
+    return done.sent, done.kept
 
 
-def drop(store: Store, ids: Sequence[str], reason: str | None) -> int:
-    """Delete those with these ids, or with this reason, or all; how many. Raises DeadLetterError."""
+def drop(store: Store, ids: Sequence[str], reason: str | None, seen: Callable[[int], None]) -> int:
+    """Delete those with these ids, or with this reason, or all but the parked; how many. Raises DeadLetterError."""
     from streams import deadletters
 
-    return deadletters.drop(store.client, store.keys, _choose(store, ids, reason, None))
+    if ids:
+        return deadletters.drop(store.client, store.keys, _choose(store, ids, None, None))
+    letters = deadletters.walk_dead_letters(store.client, store.keys, store.partitions or 0, reason, seen)
+    return deadletters.drop(store.client, store.keys, letters)
+
+
+def drop_parked(store: Store, machine: str) -> int:
+    """Have the events dropped that are parked for this machine, in any version; how many."""
+    from streams.parked import ask_to_discard, read_parked
+
+    parked = read_parked(store.client, store.keys, range(store.partitions or 0))
+    return ask_to_discard(store.client, store.keys, (one for one in parked if one.machine == machine))
+
+
+def count_letters(store: Store) -> int:
+    """How many dead letters there are, parked events not counted."""
+    from streams.deadletters import count_dead_letters
+
+    return count_dead_letters(store.client, store.keys, store.partitions or 0)
+
+
+def redrive_workflow(store: Store, workflow_id: str, first: str | None, choose: Callable[[str], int]) -> dict[str, Any]:
+    """Send the rejected events of a workflow's run to a version of its machine, from the one with the id `first` on.
+
+    `choose` says to which version, given the machine's name. Raises NotFoundError, RedriveError.
+    """
+    from streams.rejected import find_rejected, redrive_events
+    from streams.status import find_workflow
+
+    view = find_workflow(store.client, store.keys, store.partitions, workflow_id) if store.partitions else None
+    if view is None:
+        raise NotFoundError("workflow", workflow_id, "longspan status lists them")
+    events = find_rejected(store.client, store.keys, view, first)
+    version = choose(view.snapshot.machine)
+    redrive_events(store.client, store.keys, events, version)
+    return {
+        "redriven": len(events),
+        "workflow": workflow_id,
+        "machine": view.snapshot.machine,
+        "version": version,
+        "events": [event.id for event in events],
+    }
 
 
 def list_refused(store: Store, limit: int | None) -> list[dict[str, Any]]:
@@ -72,8 +120,10 @@ def _describe(letter: "DeadLetter") -> dict[str, Any]:
         "field": letter.field,
         "detail": letter.detail,
         "position": letter.position,
-        "parked": letter.parked,
+        "parked": letter.parked is not None,
     }
+    if letter.parked is not None:
+        told["waits_for"] = {"machine": letter.parked.machine, "version": letter.parked.version}
     event = letter.event
     if event is not None:
         told |= {

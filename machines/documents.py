@@ -123,9 +123,10 @@ def _compile(
 ) -> tuple[Chart | None, list[Problem]]:
     """The chart; or none, and why, unless what is wrong has been `told` already."""
     name = str(document.facts.get("machine", "unnamed"))
+    variables = [item.id for item in definition.datamodel.data] if definition.datamodel else []
     try:
         chart_class = compile_chart(name, definition)
-        return describe_chart(chart_class, reusable=True, local_ids=local), []
+        return describe_chart(chart_class, reusable=True, local_ids=local, variables=variables), []
     except Exception as error:  # InvalidDefinition and whatever else the library raises while it builds the class
         reason = f"python-statemachine refuses this chart: {_say(error)}"
         return None, [] if told else [document.problem(("chart",), reason)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from machines.errors import EventError
-from machines.events import Event
+from machines.events import REDRIVE, Event
 from machines.instants import LATEST_NS, parse_instant
 
 TEXT_LIMIT = 1_024  # characters of id, source and type
@@ -14,6 +14,7 @@ TRACE_LIMIT = 8 * 1024  # characters of traceparent and tracestate
 DATA_LIMIT = 256 * 1024  # bytes
 DEPTH_LIMIT = 100  # objects and lists inside each other
 EXTENSIONS_LIMIT = 64 * 1024  # bytes of all extension attributes together
+VERSION_LIMIT = 2**31 - 1  # of a machine, as in machine.schema.json
 
 _KNOWN = frozenset(
     ("id", "source", "type", "subject", "machine", "time", "data", "traceparent", "tracestate", "sequence", "parent")
@@ -90,6 +91,8 @@ def _check(attributes: dict[str, str], position: str) -> Event:
     extensions = None
     if not _KNOWN.issuperset(attributes):
         extensions = _check_extensions({name: value for name, value in attributes.items() if name not in _KNOWN})
+        if extensions and REDRIVE in extensions:
+            _check_redrive(attributes)
     return Event(
         id=_required(attributes, "id", TEXT_LIMIT),
         source=source,
@@ -172,6 +175,14 @@ def _check_sequence(text: str | None) -> int | None:
     return int(text)
 
 
+def _check_redrive(attributes: dict[str, str]) -> None:
+    version = attributes[REDRIVE]
+    if not (version.isascii() and version.isdigit() and 0 < len(version) < 11 and 0 < int(version) <= VERSION_LIMIT):
+        raise EventError(REDRIVE, "is not the version of a machine, a number from 1")
+    if "sequence" in attributes:
+        raise EventError("sequence", f"does not go with {REDRIVE}: a redriven event is applied when it comes")
+
+
 def _check_extensions(extensions: dict[str, str]) -> dict[str, str] | None:
     version = extensions.pop("specversion", "1.0")
     if version != "1.0":
@@ -184,6 +195,9 @@ def _check_extensions(extensions: dict[str, str]) -> dict[str, str] | None:
     for name in extensions:
         if not 0 < len(name) <= NAME_LIMIT or not name.isprintable():
             raise EventError(_show(name), "is no name for an attribute")
-    if sum(len(name.encode()) + len(value.encode()) for name, value in extensions.items()) > EXTENSIONS_LIMIT:
+    if (
+        sum(len(name.encode()) + len(value.encode()) for name, value in extensions.items() if name != REDRIVE)
+        > EXTENSIONS_LIMIT
+    ):
         raise EventError("extensions", f"are longer than {EXTENSIONS_LIMIT} bytes together")
     return extensions or None

@@ -2,6 +2,8 @@
 
 import msgspec
 
+REDRIVE = "longspanredrive"  # the extension attribute of an event that is sent again: the machine version to apply it
+
 
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One event about one workflow, checked.
@@ -25,9 +27,15 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     extensions: dict[str, str] | None = None
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """What names the event: the same source and id again change nothing."""
-        return self.source, self.id
+    def redriven_to(self) -> int | None:
+        """The machine version that is to apply the event once more; None unless it was redriven."""
+        version = self.extensions.get(REDRIVE) if self.extensions else None
+        return int(version) if version and version.isascii() and version.isdigit() else None
+
+    @property
+    def identity(self) -> tuple[str, str, int | None]:
+        """What names the event: the same source and id again change nothing, unless redriven to a version."""
+        return self.source, self.id, self.redriven_to
 
 
 _encoder = msgspec.msgpack.Encoder()

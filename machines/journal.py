@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from machines.errors import SnapshotError
+from machines.errors import NewerSnapshotError, SnapshotError
 from machines.events import Event
 
 JOURNAL_FORMAT = 1
@@ -26,13 +26,20 @@ class Header(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trace: Literal["own", "continue"]
 
 
+class _Format(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What every version of a header begins with."""
+
+    format: int
+
+
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one event did.
 
     `steps` are the states left and entered, in order: `-path` left, `+path` entered, `*path` a final state entered.
     `reason` says why an event was rejected, why a run failed where the event itself does not say so, or what was odd
     about an event that was applied (a gap in the sequence).
-    `outcome` is set on the record that ended the run.
+    `outcome` is set on the record that ended the run. `version` is set on the record with which the run moved to
+    another version of its machine, `attributes` are those that this version declares.
     """
 
     event: Event
@@ -40,9 +47,12 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     steps: list[str] = []
     reason: str | None = None
     outcome: Outcome | None = None
+    version: int | None = None
+    attributes: list[str] | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
+_format = msgspec.msgpack.Decoder(_Format)
 _header = msgspec.msgpack.Decoder(Header)
 _record = msgspec.msgpack.Decoder(Record)
 encode_entry = _encoder.encode
@@ -51,14 +61,14 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode_header(entry: bytes) -> Header:
-    """The header of a journal. Raises SnapshotError when a newer version wrote it."""
+    """The header of a journal. Raises NewerSnapshotError when a newer version wrote it, SnapshotError for rubbish."""
     try:
-        header = _header.decode(entry)
+        found = _format.decode(entry).format
+        if found > JOURNAL_FORMAT:
+            raise NewerSnapshotError("journal", found, JOURNAL_FORMAT)
+        return _header.decode(entry)
     except _UNREADABLE as error:
         raise SnapshotError(f"the journal's header cannot be read: {error}") from None
-    if header.format > JOURNAL_FORMAT:
-        raise SnapshotError(f"the journal has format {header.format}, this version reads up to {JOURNAL_FORMAT}")
-    return header
 
 
 def decode_journal(entries: Sequence[bytes]) -> tuple[Header, list[Record]]:

@@ -15,9 +15,19 @@ PAGES = 16  # with the 64 to 128 digests in the snapshot: 1,088 to 1,152 events
 
 
 def digest(event: Event) -> bytes:
-    """What stands for the event's (source, id)."""
+    """What stands for the event's identity."""
+    version = event.redriven_to
+    return _digest(event, b"" if version is None else b"to %d\n" % version)
+
+
+def settlement(event: Event) -> bytes:
+    """What stands for an event that was rejected and has been applied since, to whichever version it was redriven."""
+    return _digest(event, b"settled\n")
+
+
+def _digest(event: Event, about: bytes) -> bytes:
     source = event.source.encode()
-    return blake2b(b"%d\n%s%s" % (len(source), source, event.id.encode()), digest_size=DIGEST_BYTES).digest()
+    return blake2b(b"%s%d\n%s%s" % (about, len(source), source, event.id.encode()), digest_size=DIGEST_BYTES).digest()
 
 
 def contains(seen: bytes, pages: Sequence[bytes], wanted: bytes) -> bool:

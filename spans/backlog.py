@@ -45,14 +45,20 @@ class Backlog:
         return len(self._waiting)
 
     def extend(self, entries: Iterable[OutboxEntry]) -> list[HeldEntry]:
-        """Take entries in hand; those without any item come back, to be acknowledged."""
+        """Take entries in hand; those without any item come back, to be acknowledged. A newer version's are left."""
         empty = []
         for entry in entries:
+            if entry.newer:
+                continue
             held = HeldEntry(entry.partition, entry.entry_id, len(entry.items))
             self._waiting.extend(HeldItem(held, item) for item in entry.items)
             if not entry.items:
                 empty.append(held)
         return empty
+
+    def drop(self, partition: int) -> None:
+        """Let go of what waits of a partition."""
+        self._waiting = deque(held for held in self._waiting if held.entry.partition != partition)
 
     def take(self, most_items: int, most_records: int) -> list[HeldItem]:
         """The next items: at least one if any waits, then as many as both bounds allow."""
@@ -66,16 +72,20 @@ class Backlog:
         return taken
 
 
-def acknowledge_settled(settled: Iterable[tuple[HeldItem, Parcel]]) -> dict[int, Acknowledgement]:
-    """What to acknowledge by partition, now that these items are settled.
+def acknowledge_settled(judged: Iterable[tuple[HeldItem, Parcel]]) -> dict[int, Acknowledgement]:
+    """What to acknowledge by partition, now that these items are settled, some of them perhaps in part.
 
     An entry goes when its last item is settled. Until then the trace state of each settled run stands in for it: it
-    tells a successor of this process that nothing of that run is left to be sent.
+    tells a successor of this process what of that run is left to be sent, if anything.
     """
-    done = list(settled)
-    for held, _ in done:
-        held.entry.open_items -= 1
     by_partition: dict[int, Acknowledgement] = {}
+    done = []
+    for held, parcel in judged:
+        if not parcel.unsettled:
+            held.entry.open_items -= 1
+            done.append((held, parcel))
+        elif progress := parcel.progress():
+            by_partition.setdefault(held.entry.partition, Acknowledgement()).states.append((held.item, progress))
     for held, parcel in done:
         entry, item = held.entry, held.item
         part = by_partition.setdefault(entry.partition, Acknowledgement())

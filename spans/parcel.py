@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from opentelemetry.sdk.trace import SpanLimits
 
-from machines.errors import MachinesError, SnapshotError
+from machines.errors import MachinesError, NewerSnapshotError, SnapshotError
 from machines.journal import decode_journal
 from spans.errors import SpansError
 from spans.limits import keep_within
@@ -19,22 +20,32 @@ from streams.outbox import Outbox, OutboxItem
 class Parcel:
     """The spans of one item, as encoded `Span` messages.
 
-    `state` is the trace state once they have been sent; None where there is nothing new to keep. `trouble` says why
-    the journal could not be told, and then there are no spans. `unsettled` counts the spans that were neither accepted
-    nor set aside.
+    `state` is the trace state once they have been sent; None where there is nothing new to keep. `origin` is the one
+    that they were planned from. `trouble` says why the journal could not be told, and then there are no spans.
+    `left` says why the run is left to an exporter of a newer version: then nothing of it is sent or acknowledged.
+    `unsettled` counts the spans that were neither accepted nor set aside: always the last ones.
     """
 
     partition: int
     item: OutboxItem
     spans: list[bytes] = field(default_factory=list)
     state: bytes | None = None
+    origin: TraceState | None = None
     trouble: str = ""
+    left: str = ""
     unsettled: int = 0
 
     @property
     def trace_ids(self) -> set[str]:
         """The trace ids of its spans, in hexadecimal digits."""
         return {span[2:18].hex() for span in self.spans}
+
+    def progress(self) -> bytes | None:
+        """The trace state that passes over the spans which are settled; None where none or all of them are."""
+        settled = len(self.spans) - self.unsettled
+        if self.origin is None or not self.unsettled or not settled:
+            return None
+        return encode_trace_state(replace(self.origin, settled=self.origin.settled + settled))
 
 
 class Packing:
@@ -58,6 +69,9 @@ class Packing:
         for parcel, encoded in zip(active, stored, strict=True):
             try:
                 state = None if encoded is None else decode_trace_state(encoded)
+            except NewerSnapshotError as error:
+                parcel.left = str(error)
+                continue
             except SnapshotError as error:
                 parcel.trouble = str(error)
                 continue
@@ -67,6 +81,8 @@ class Packing:
         for (parcel, state), entries in zip(wanted, self._journals(partition, starts), strict=True):
             try:
                 self._fill(parcel, entries, state)
+            except NewerSnapshotError as error:
+                parcel.left = str(error)
             except (MachinesError, SpansError) as error:
                 parcel.trouble = str(error)
             except Exception as error:  # one run's bad data must not hold up the others
@@ -98,6 +114,9 @@ class Packing:
         if item.last and not after.ended:
             parcel.trouble = f"its journal does not end within {item.entries} entries"
             return
-        parcel.spans = [encode_span(keep_within(self._limits, span)) for span in spans]
+        parcel.origin = TraceState(1, after.trace) if state is None else state
+        after.settled = 0
+        unsent = spans[parcel.origin.settled :]
+        parcel.spans = [encode_span(keep_within(self._limits, span)) for span in unsent]
         parcel.unsettled = len(parcel.spans)
         parcel.state = encode_trace_state(after)

@@ -51,9 +51,11 @@ def _follow(trace: RunTrace, record: Record) -> None:
     starting = state.workflow is None
     if starting:
         trace.start(event)
+    if record.version is not None:
+        trace.move(record.version, record.attributes)
     data = read_data(event) if applied else {}
     if applied:
-        found = collect(trace.header.attributes, data) if data else None
+        found = collect(trace.declared, data) if data else None
         if found:
             state.attributes = state.attributes | found
         state.parent = state.parent or event.parent

@@ -1,5 +1,7 @@
 """The trace of one run while its records go by: spans open, collect what happens, and close within their parents."""
 
+from collections.abc import Sequence
+
 from machines.attributes import AttributeValue
 from machines.events import Event
 from machines.journal import Header, Outcome
@@ -30,10 +32,20 @@ class RunTrace:
         self._common: dict[str, AttributeValue] = {
             "workflow.id": workflow_id,
             "workflow.machine": header.machine,
-            "workflow.version": header.version,
+            "workflow.version": header.version if self.state.version is None else self.state.version,
             "workflow.run": header.run,
         }
         self._continue_caller()
+
+    @property
+    def declared(self) -> Sequence[str]:
+        """The attributes that the machine declares, in the version that the run is on."""
+        return self.header.attributes if self.state.declared is None else self.state.declared
+
+    def move(self, version: int, declared: Sequence[str] | None) -> None:
+        """Go on with another version of the machine: spans that close from now on say so."""
+        self.state.version, self.state.declared = version, None if declared is None else list(declared)
+        self._common["workflow.version"] = version
 
     def start(self, event: Event) -> None:
         """Open the workflow span with the run's first event."""

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from machines.errors import SnapshotError
+from machines.errors import NewerSnapshotError, SnapshotError
 from spans.ids import SpanId
 from spans.planned import PlannedEvent, PlannedLink
 from spans.trace_context import Caller
 
-TRACE_STATE_FORMAT = 1
+TRACE_STATE_FORMAT = 2
 
 
 class OpenSpan(msgspec.Struct, array_like=True, gc=False):
@@ -38,7 +38,9 @@ class TraceState(msgspec.Struct, array_like=True):
     `trace` is the run's own trace id in 32 hexadecimal digits. `workflow` is the open workflow span: None before the
     first record and after the end. `open` are the open state spans by path, in order of entry; `visits` counts visits
     by path; `attributes` are the declared attributes known so far; `caller` is the span whose trace is continued;
-    `parent` the workflow that this one is part of.
+    `parent` the workflow that this one is part of. `version` and `declared` are the machine version and its attributes
+    since the run moved to it; None: those of the header. `settled` is how many of the spans that are planned next need
+    not be sent: they were.
     """
 
     index: int
@@ -50,6 +52,9 @@ class TraceState(msgspec.Struct, array_like=True):
     caller: Caller | None = None
     parent: str | None = None
     ended: bool = False
+    version: int | None = None
+    declared: list[str] | None = None
+    settled: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -62,12 +67,14 @@ def encode_trace_state(state: TraceState) -> bytes:
 
 
 def decode_trace_state(stored: bytes) -> TraceState:
-    """The trace state of a stored form. Raises SnapshotError for a newer format and for rubbish."""
-    if stored[:1] != bytes((TRACE_STATE_FORMAT,)):
-        version = stored[0] if stored else "none"
-        raise SnapshotError(
-            f"the trace state has format {version}, this version of Longspan reads {TRACE_STATE_FORMAT}"
-        )
+    """The trace state of a stored form; format 1 is format 2 of a run that never moved to another version.
+
+    Raises NewerSnapshotError when a newer version wrote it, SnapshotError for rubbish.
+    """
+    if not stored or not stored[0]:
+        raise SnapshotError("the trace state cannot be read: it has no format")
+    if stored[0] > TRACE_STATE_FORMAT:
+        raise NewerSnapshotError("trace state", stored[0], TRACE_STATE_FORMAT)
     try:
         return _decoder.decode(memoryview(stored)[1:])
     except msgspec.DecodeError as error:

@@ -4,15 +4,23 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from streams.client import Client
 
-PAGE = 500
+PAGE = 100  # an entry may hold 256 KiB
 
 
-def read_aside(client: Client, key: bytes) -> Iterator[tuple[bytes, Sequence[bytes]]]:
-    """Id and fields of each entry, oldest first. Raises redis.RedisError."""
+def read_aside(client: Client, key: bytes, last: bytes = b"+") -> Iterator[tuple[bytes, Sequence[bytes]]]:
+    """Id and fields of each entry up to the id `last`, oldest first. Raises redis.RedisError."""
     start = b"-"
-    while entries := client.call("XRANGE", key, start, "+", "COUNT", PAGE):
+    while entries := client.call("XRANGE", key, start, last, "COUNT", PAGE):
         yield from entries
         start = b"(" + entries[-1][0]
+        if entries[-1][0] == last:
+            return
+
+
+def newest_aside(client: Client, names: Iterable[bytes]) -> list[bytes]:
+    """The id of the last entry of each stream; empty where it has none. Raises redis.RedisError."""
+    found = client.call_all(["XREVRANGE", key, "+", "-", "COUNT", 1] for key in names)
+    return [bytes(entries[0][0]) if entries else b"" for entries in found]
 
 
 def count_aside(client: Client, names: Iterable[bytes]) -> int:

@@ -1,21 +1,24 @@
 """Dead letters: events that could not be applied, kept with the reason, for redrive."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+import heapq
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 
 import msgspec
 
 from machines.admission import Hold
-from machines.changes import Held
 from machines.cloudevents import event_fields
 from machines.events import Event, decode_event
-from streams.aside import PAGE, count_aside, parse_place, read_aside
+from streams.aside import PAGE, count_aside, newest_aside, parse_place, read_aside
 from streams.client import Client
 from streams.errors import UNREADABLE, DeadLetterError
-from streams.ingress import emit
 from streams.keys import Keys
+from streams.parked import Parked, ask_to_discard, find_parked, read_parked
+from streams.resending import send_in_order
 
-_decode_held = msgspec.msgpack.Decoder(Held).decode
+_PARKED = re.compile(r"[0-9]{1,5}\.parked-[0-9a-f]{16}")
+
 _decode_entry = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
@@ -24,7 +27,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
     `event` is the event where one could be read; otherwise `entry` holds the fields that came, byte for byte. What was
     not written by Longspan has neither, and can only be dropped.
-    A `parked` one waits for its machine and goes on by itself when that is loaded.
+    With `parked` it is no dead letter: the event waits for its machine and goes on by itself when that is loaded.
     """
 
     id: str
@@ -35,52 +38,97 @@ class DeadLetter(msgspec.Struct, frozen=True):
     position: str
     event: Event | None = None
     entry: dict[bytes, bytes] | None = None
-    parked: bool = False
+    parked: Parked | None = None
+
+    @property
+    def sendable(self) -> bool:
+        """Whether there is anything in it that could be sent again."""
+        return self.event is not None or bool(self.entry)
+
+
+class Redriven(msgspec.Struct, frozen=True):
+    """What became of a redrive: how many were `sent`, and how many `kept` since they hold nothing to send."""
+
+    sent: int
+    kept: int
 
 
 def list_dead_letters(
     client: Client, keys: Keys, partitions: int, *, reason: str | None = None, limit: int | None = None
 ) -> list[DeadLetter]:
     """Dead letters of all partitions, oldest first, then the events that are parked. Raises redis.RedisError."""
-    letters = [
-        letter for partition in range(partitions) for letter in _read_partition(client, keys, partition, reason, limit)
-    ]
-    letters.sort(key=lambda letter: letter.at_ms)  # stable: within a partition they are in order already
+    letters = walk_dead_letters(client, keys, partitions, reason)
     if reason in (None, Hold.MACHINE.value):
-        letters.extend(_read_parked(client, keys, partitions))
-    return letters[:limit]
+        letters = chain(letters, map(_show_parked, read_parked(client, keys, range(partitions))))
+    return list(islice(letters, limit))
+
+
+def walk_dead_letters(
+    client: Client, keys: Keys, partitions: int, reason: str | None = None, seen: Callable[[int], None] | None = None
+) -> Iterator[DeadLetter]:
+    """The dead letters that there are now, oldest first, read page by page; those that come meanwhile are left out.
+
+    `seen` is told of every letter that is looked at, of any reason. Raises redis.RedisError.
+    """
+    names = [keys.of(partition).dead for partition in range(partitions)]
+    read = [
+        map(_decoder(partition), read_aside(client, name, last))
+        for partition, (name, last) in enumerate(zip(names, newest_aside(client, names), strict=True))
+        if last
+    ]
+    for letter in heapq.merge(*read, key=lambda letter: letter.at_ms):  # within a partition they are in order already
+        if seen is not None:
+            seen(1)
+        if reason in (None, letter.reason):
+            yield letter
 
 
 def get_dead_letter(client: Client, keys: Keys, letter_id: str) -> DeadLetter:
-    """One dead letter. Raises DeadLetterError where there is none of that id."""
-    partition, entry_id = _split(letter_id)
-    entries = client.call("XRANGE", keys.of(partition).dead, entry_id, entry_id)
+    """One dead letter or parked event. Raises DeadLetterError where there is none of that id."""
+    if _PARKED.fullmatch(letter_id):
+        parked = find_parked(client, keys, int(letter_id.partition(".")[0]), letter_id)
+        if parked is None:
+            raise DeadLetterError(f"there is no parked event {letter_id}")
+        return _show_parked(parked)
+    place = parse_place(letter_id)
+    if place is None:
+        raise DeadLetterError(f"{letter_id!r} is no id of a dead letter such as 3.1763827200000-0")
+    entries = client.call("XRANGE", keys.of(place[0]).dead, place[1], place[1])
     if not entries:
         raise DeadLetterError(f"there is no dead letter {letter_id}")
-    return _decode(partition, *entries[0])
+    return _decoder(place[0])(entries[0])
 
 
 def redrive(client: Client, keys: Keys, letters: Sequence[DeadLetter]) -> int:
     """Send dead letters through the ingress stream again, in order and under their old ids; how many.
 
     One that is sent twice, since the command died half way, changes nothing: the same id is applied once.
-    Raises DeadLetterError, and sends nothing, where one cannot be read.
+    Raises DeadLetterError, and sends nothing, where one cannot be sent.
     """
-    sent = [letter for letter in letters if not letter.parked]
-    for letter in sent:
-        if letter.event is None and not letter.entry:
+    for letter in letters:
+        if letter.parked is not None:
+            raise DeadLetterError(f"{letter.id} is parked: {letter.detail}. To redrive it would change nothing")
+        if not letter.sendable:
             raise DeadLetterError(f"dead letter {letter.id} holds no event that could be sent: drop it")
-    for start in range(0, len(sent), PAGE):
-        page = sent[start : start + PAGE]
-        emit(client, keys, (event_fields(letter.event) if letter.event else letter.entry or {} for letter in page))
-        drop(client, keys, page)
-    return len(sent)
+    return _redrive(client, keys, letters).sent
+
+
+def redrive_all(
+    client: Client, keys: Keys, partitions: int, reason: str | None = None, seen: Callable[[int], None] | None = None
+) -> Redriven:
+    """Send all dead letters, or those with this reason, again, page by page; see `redrive` and `walk_dead_letters`."""
+    return _redrive(client, keys, walk_dead_letters(client, keys, partitions, reason, seen))
 
 
 def drop(client: Client, keys: Keys, letters: Iterable[DeadLetter]) -> int:
-    """Delete dead letters; how many."""
-    places = [_split(letter.id) for letter in letters if not letter.parked]
-    return sum(client.call_all(["XDEL", keys.of(partition).dead, entry_id] for partition, entry_id in places))
+    """Delete dead letters, and have parked events dropped by the worker that holds them; how many."""
+    remaining = iter(letters)
+    count = 0
+    while page := list(islice(remaining, PAGE)):
+        count += ask_to_discard(client, keys, (letter.parked for letter in page if letter.parked is not None))
+        places = [_place(letter) for letter in page if letter.parked is None]
+        count += sum(client.call_all(["XDEL", keys.of(partition).dead, entry_id] for partition, entry_id in places))
+    return count
 
 
 def count_dead_letters(client: Client, keys: Keys, partitions: int) -> int:
@@ -88,50 +136,34 @@ def count_dead_letters(client: Client, keys: Keys, partitions: int) -> int:
     return count_aside(client, (keys.of(partition).dead for partition in range(partitions)))
 
 
-def _read_partition(
-    client: Client, keys: Keys, partition: int, reason: str | None, limit: int | None
-) -> Iterator[DeadLetter]:
-    letters = (_decode(partition, entry_id, flat) for entry_id, flat in read_aside(client, keys.of(partition).dead))
-    return islice((letter for letter in letters if reason in (None, letter.reason)), limit)
+def _redrive(client: Client, keys: Keys, letters: Iterable[DeadLetter]) -> Redriven:
+    remaining = iter(letters)
+    sent = kept = 0
+    while page := list(islice(remaining, PAGE)):
+        chosen = [letter for letter in page if letter.sendable]
+        entries = (event_fields(letter.event) if letter.event else letter.entry or {} for letter in chosen)
+        send_in_order(client, keys, entries)
+        drop(client, keys, chosen)
+        sent += len(chosen)
+        kept += len(page) - len(chosen)
+    return Redriven(sent, kept)
 
 
-def _read_parked(client: Client, keys: Keys, partitions: int) -> Iterator[DeadLetter]:
-    for partition in range(partitions):
-        owned = keys.of(partition)
-        for member in client.call("ZRANGEBYSCORE", owned.parked, "-inf", "+inf"):
-            subject = member.decode(errors="replace")
-            for index, held in enumerate(_read_held(client, owned.waiting(subject))):
-                if held.reason != Hold.MACHINE.value:
-                    continue
-                machine = held.event.machine
-                detail = (
-                    f"no machine {machine} is loaded" if machine else "the workflow's machine version is not loaded"
-                )
-                yield DeadLetter(
-                    f"{partition}.parked-{subject}-{index}",
-                    held.since_ms,
-                    held.reason,
-                    "machine",
-                    f"{detail}: the event goes on by itself when it is",
-                    held.event.position,
-                    held.event,
-                    parked=True,
-                )
+def _show_parked(parked: Parked) -> DeadLetter:
+    version = "" if parked.version is None else f" version {parked.version}"
+    missing = f"machine {parked.machine}{version} is not loaded" if parked.machine else "its machine is not loaded"
+    detail = f"{missing}: the event goes on by itself when a worker has it"
+    reason, position = Hold.MACHINE.value, parked.event.position
+    return DeadLetter(parked.id, parked.since_ms, reason, "machine", detail, position, parked.event, parked=parked)
 
 
-def _read_held(client: Client, key: bytes) -> list[Held]:
-    (stored,) = client.call_all([("LRANGE", key, 0, -1)], raise_on_error=False)
-    try:
-        return [] if isinstance(stored, Exception) else [_decode_held(item) for item in stored]
-    except UNREADABLE:
-        return []  # as where the key holds another type: the next event of the workflow says so
+def _place(letter: DeadLetter) -> tuple[int, str]:
+    partition, _, entry_id = letter.id.partition(".")
+    return int(partition), entry_id
 
 
-def _split(letter_id: str) -> tuple[int, str]:
-    place = parse_place(letter_id)
-    if place is None:
-        raise DeadLetterError(f"{letter_id!r} is no id of a dead letter such as 3.1763827200000-0")
-    return place
+def _decoder(partition: int) -> Callable[[tuple[bytes, Sequence[bytes]]], DeadLetter]:
+    return lambda entry: _decode(partition, *entry)
 
 
 def _decode(partition: int, entry_id: bytes, flat: Sequence[bytes]) -> DeadLetter:

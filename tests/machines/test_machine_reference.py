@@ -9,6 +9,7 @@ import pytest
 from machines.catalog import load_catalog
 from machines.documents import Form, examine, read_document
 from machines.machine import Machine
+from tests.support.folding import SECOND_NS, START_NS, Folding, make_machine
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "machines.md").read_text()
@@ -21,11 +22,34 @@ def _examples(language: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("language", "form", "names"),
-    [("yaml", "yaml", ["parcel", "payment"]), ("json", "json", ["lamp"]), ("xml", "scxml", ["incident"])],
+    [("yaml", "yaml", ["parcel", "payment", "approval"]), ("json", "json", ["lamp"]), ("xml", "scxml", ["incident"])],
 )
 def test_the_documents_in_the_reference_load(language: str, form: Form, names: list[str]) -> None:
     machines = [read_document(text, form, "docs/machines.md") for text in _examples(language)]
     assert [machine.name for machine in machines] == names
+
+
+HOUR_S = 3_600
+
+
+@pytest.mark.parametrize(
+    ("answered_s", "told", "status"),
+    [
+        (2 * HOUR_S - 60, ["-waiting", "*granted"], "ok"),
+        (2 * HOUR_S, ["-escalated", "*granted"], "ok"),
+        (4 * 24 * HOUR_S, [], "timeout"),
+    ],
+)
+def test_the_deadlines_in_the_reference_do_what_it_says(answered_s: int, told: list[str], status: str) -> None:
+    (approval,) = [text for text in _examples("yaml") if "machine: approval" in text]
+    folding = Folding(make_machine(approval))
+    folding.arrive("com.example.approval.requested", 0)
+    folding.now_ms += 5 * 24 * HOUR_S * 1_000
+    folding.arrive("com.example.approval.granted", answered_s)
+    assert (folding.last().steps, folding.snapshot.status) == (told, status)
+    entered = [record.event.time_ns for record in folding.journal()[1] if record.result == "applied"]
+    assert entered == sorted(entered)
+    assert folding.snapshot.ended_ns == START_NS + min(answered_s, 26 * HOUR_S) * SECOND_NS
 
 
 def test_the_class_in_the_reference_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from machines.documents import examine, read_document
+from machines.documents import read_document
 from machines.interpreter import Interpreter, RefusalError
+from tests.support.examination import told_problems
 
 CHART = """machine: m
 chart:
@@ -13,33 +14,29 @@ chart:
 """
 
 
-def _problems(text: str) -> list[str]:
-    return [str(problem) for problem in examine(text, "yaml", "m.yaml").problems]
-
-
 @pytest.mark.parametrize(
     "name", ["send", "model", "states", "name", "state", "transition", "enter_state", "exit_state"]
 )
 def test_names_that_the_library_uses_itself_are_refused(name: str) -> None:
     said = "python-statemachine uses the name itself"
-    assert _problems(CHART.replace("b: {", f"{name}: {{").replace("target: b", f"target: {name}")) == [
+    assert told_problems(CHART.replace("b: {", f"{name}: {{").replace("target: b", f"target: {name}")) == [
         f"m.yaml:5: a state cannot be called {name}: {said}"
     ]
-    assert _problems(CHART.replace("event: go", f"event: {name}")) == [
+    assert told_problems(CHART.replace("event: go", f"event: {name}")) == [
         f"m.yaml:4: an event cannot be called {name}: {said}"
     ]
 
 
 @pytest.mark.parametrize("name", ["a.b", "x#y", "x\\ty"])
 def test_state_ids_are_plain_words(name: str) -> None:
-    problems = _problems(CHART + f'    "{name}": {{final: true}}\n')
+    problems = told_problems(CHART + f'    "{name}": {{final: true}}\n')
     assert len(problems) == 1
     assert "a state's id must not contain spaces, dots, # or control characters" in problems[0]
 
 
 def test_an_empty_or_endless_state_id_is_refused() -> None:
-    assert _problems(CHART + "    '': {final: true}\n") == ["m.yaml:6: a state's id must not be empty"]
-    assert _problems(CHART + f"    {'x' * 129}: {{final: true}}\n") == [
+    assert told_problems(CHART + "    '': {final: true}\n") == ["m.yaml:6: a state's id must not be empty"]
+    assert told_problems(CHART + f"    {'x' * 129}: {{final: true}}\n") == [
         "m.yaml:6: a state's id may have 128 characters, this one has 129"
     ]
 

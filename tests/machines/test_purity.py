@@ -2,7 +2,7 @@
 
 import pytest
 
-from machines.documents import examine
+from tests.support.examination import told_problems
 
 CHART = """machine: m
 chart:
@@ -11,10 +11,6 @@ chart:
     b: {final: true}
 """
 DATAMODEL = CHART.replace("  states", "  datamodel: {VARIABLES}\n  states", 1)
-
-
-def _problems(text: str) -> list[str]:
-    return [str(problem) for problem in examine(text, "yaml", "m.yaml").problems]
 
 
 def _with_guard(guard: str) -> str:
@@ -54,11 +50,11 @@ def _with_entry(action: str) -> str:
     ],
 )
 def test_an_action_that_is_not_pure_is_told(action: str, reason: str) -> None:
-    assert _problems(_with_entry(action)) == [f"m.yaml:4: {reason}"]
+    assert told_problems(_with_entry(action)) == [f"m.yaml:4: {reason}"]
 
 
 def test_invoke_is_refused() -> None:
-    assert _problems(CHART.replace("a: {", "a: {invoke: {src: x}, ")) == [
+    assert told_problems(CHART.replace("a: {", "a: {invoke: {src: x}, ")) == [
         "m.yaml:4: invoke starts another process: let its events come in, or make it a workflow with `parent`"
     ]
 
@@ -87,18 +83,18 @@ def test_invoke_is_refused() -> None:
     ],
 )
 def test_a_guard_that_names_what_is_not_there_is_told(guard: str, reason: str) -> None:
-    assert _problems(_with_guard(guard)) == [f"m.yaml:4: {reason}"]
+    assert told_problems(_with_guard(guard)) == [f"m.yaml:4: {reason}"]
 
 
 @pytest.mark.parametrize(
     "guard", ["data.x > 3", "data.x.y", "_event.data.x == 1", "In('a') and not data.z", "_event.name == 'go'"]
 )
 def test_guards_read_data_events_and_states(guard: str) -> None:
-    assert _problems(_with_guard(guard)) == []
+    assert told_problems(_with_guard(guard)) == []
 
 
 def test_guards_read_the_attributes_that_are_declared() -> None:
-    assert _problems(_with_guard("attributes.region == 'EMEA'") + "attributes: [region]\n") == []
+    assert told_problems(_with_guard("attributes.region == 'EMEA'") + "attributes: [region]\n") == []
 
 
 @pytest.mark.parametrize(
@@ -114,9 +110,9 @@ def test_guards_read_the_attributes_that_are_declared() -> None:
     ],
 )
 def test_variables_have_names_and_values_of_their_own(variables: str, reasons: list[str]) -> None:
-    assert _problems(DATAMODEL.replace("VARIABLES", variables)) == [f"m.yaml:3: {reason}" for reason in reasons]
+    assert told_problems(DATAMODEL.replace("VARIABLES", variables)) == [f"m.yaml:3: {reason}" for reason in reasons]
 
 
 def test_a_variable_cannot_come_from_a_file() -> None:
     text = CHART.replace("  states", "  datamodel: [{id: x, src: 'file:/etc/passwd'}]\n  states", 1)
-    assert _problems(text) == ["m.yaml:3: variable x: src reads a file: write the value"]
+    assert told_problems(text) == ["m.yaml:3: variable x: src reads a file: write the value"]

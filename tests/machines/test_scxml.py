@@ -2,9 +2,10 @@
 
 import pytest
 
-from machines.documents import examine, read_document
+from machines.documents import read_document
 from machines.interpreter import Interpreter
 from machines.scxml import SCXML_NAMESPACE
+from tests.support.examination import told_problems
 
 INCIDENT = """<?xml version="1.0"?>
 <scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:longspan="urn:longspan:machine" version="1.0" initial="triage">
@@ -35,12 +36,8 @@ INCIDENT = """<?xml version="1.0"?>
 """
 
 
-def _problems(text: str) -> list[str]:
-    return [str(problem) for problem in examine(text, "scxml", "i.scxml").problems]
-
-
 def test_history_brings_a_workflow_back_to_where_it_was() -> None:
-    machine = read_document(INCIDENT, "scxml", "i.scxml")
+    machine = read_document(INCIDENT, "scxml", "m.scxml")
     interpreter = Interpreter(machine.chart)
     answer = interpreter.start({}, {})
     for event in ("accepted", "found", "hold", "resume"):
@@ -113,24 +110,24 @@ def test_history_brings_a_workflow_back_to_where_it_was() -> None:
 )
 def test_what_is_wrong_is_told_with_its_line(old: str, new: str, problems: list[str]) -> None:
     assert old in INCIDENT
-    assert _problems(INCIDENT.replace(old, new, 1)) == [f"i.scxml:{problem}" for problem in problems]
+    assert told_problems(INCIDENT.replace(old, new, 1), "scxml") == [f"m.scxml:{problem}" for problem in problems]
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "i.scxml:1: this is not XML: no element found"),
-        ("<html/>", "i.scxml:1: the document's element must be <scxml xmlns='" + SCXML_NAMESPACE + "'>, not <html>"),
-        ('<scxml><final id="a"/></scxml>', "i.scxml:1: the machine has no name: give <scxml> the attribute name"),
-        ("<a>" * 1000, "i.scxml:1: nested deeper than 64 levels"),
+        ("", "m.scxml:1: this is not XML: no element found"),
+        ("<html/>", "m.scxml:1: the document's element must be <scxml xmlns='" + SCXML_NAMESPACE + "'>, not <html>"),
+        ('<scxml><final id="a"/></scxml>', "m.scxml:1: the machine has no name: give <scxml> the attribute name"),
+        ("<a>" * 1000, "m.scxml:1: nested deeper than 64 levels"),
         (
             '<scxml xmlns="http://www.w3.org/2005/07/scxml" name="x"><machine/><final id="a"/></scxml>',
-            "i.scxml:1: <machine> must be <longspan:machine xmlns:longspan='urn:longspan:machine'>",
+            "m.scxml:1: <machine> must be <longspan:machine xmlns:longspan='urn:longspan:machine'>",
         ),
     ],
 )
 def test_what_is_no_scxml_is_refused(text: str, problem: str) -> None:
-    assert _problems(text) == [problem]
+    assert told_problems(text, "scxml") == [problem]
 
 
 def test_a_start_inside_a_state_still_gets_its_variables() -> None:

@@ -36,6 +36,8 @@ def record(
     traceparent: str | None = None,
     tracestate: str | None = None,
     parent: str | None = None,
+    version: int | None = None,
+    attributes: list[str] | None = None,
 ) -> Record:
     """What the event `name` did, `at` seconds after the start; its id is its name."""
     event = Event(
@@ -51,7 +53,7 @@ def record(
         tracestate=tracestate,
         parent=parent,
     )
-    return Record(event, result, list(steps), reason, outcome)
+    return Record(event, result, list(steps), reason, outcome, version, attributes)
 
 
 def stored(head: Header, records: list[Record]) -> list[bytes]:
@@ -71,7 +73,8 @@ def _entering(path: str) -> list[str]:
 
 @st.composite
 def journals(draw: st.DrawFn) -> tuple[Header, list[Record]]:
-    """A run that wanders over TREE with skewed clocks, rejections, failures, attributes and callers; ended or not."""
+    """A run that wanders over TREE with skewed clocks, rejections, failures, moves to other versions, attributes and
+    callers; ended or not."""
     head = header(
         run=draw(st.integers(1, 2)),
         attributes=("amount", "region"),
@@ -102,6 +105,7 @@ def journals(draw: st.DrawFn) -> tuple[Header, list[Record]]:
                 active += entered
             if draw(st.booleans()):
                 steps.append(f"*{active[-1].rpartition('.')[0]}.done".replace("*.", "*"))
+        moves = number and result != "late" and draw(st.integers(0, 5)) == 0
         outcome: Outcome | None = None
         if ends and number == count - 1 and result == "applied":
             outcome = draw(st.sampled_from(["ok", "error", "timeout", "cancelled"]))
@@ -124,6 +128,8 @@ def journals(draw: st.DrawFn) -> tuple[Header, list[Record]]:
                 traceparent=draw(st.sampled_from([None, None, TRACEPARENT, "rubbish"])),
                 tracestate=draw(st.sampled_from([None, "a=1,b=2", "no state"])),
                 parent=draw(st.sampled_from([None, "o-0"])),
+                version=number if moves else None,
+                attributes=draw(st.sampled_from([["region"], ["amount", "region"], []])) if moves else None,
             )
         )
     return head, records

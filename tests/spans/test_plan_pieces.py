@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from machines.errors import SnapshotError
+from machines.errors import NewerSnapshotError, SnapshotError
 from machines.journal import Header, Record
 from spans.plan import plan
 from spans.planned import PlannedSpan
@@ -88,6 +88,8 @@ def test_a_run_has_a_workflow_span_if_and_only_if_it_has_ended(journal: Journal)
 
 def test_the_trace_state_of_a_newer_version_is_refused() -> None:
     stored = encode_trace_state(plan("default", "o-1", header(), [record("placed", "+a", at=0)]).state)
-    for broken in (b"\x02" + stored[1:], b"", stored[:-1]):
-        with pytest.raises(SnapshotError, match="trace state"):
+    for broken in (b"", b"\x00", stored[:-1]):
+        with pytest.raises(SnapshotError, match="the trace state cannot be read"):
             decode_trace_state(broken)
+    with pytest.raises(NewerSnapshotError, match=r"the trace state has format 3, .* reads up to 2"):
+        decode_trace_state(b"\x03" + stored[1:])

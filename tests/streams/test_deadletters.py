@@ -3,16 +3,24 @@
 import pytest
 
 from machines.events import encode_event
-from streams.deadletters import count_dead_letters, drop, get_dead_letter, list_dead_letters, redrive
-from streams.errors import DeadLetterError
-from tests.streams.site import JOB, PARTITIONS, Site
+from streams.deadletters import (
+    Redriven,
+    count_dead_letters,
+    drop,
+    get_dead_letter,
+    list_dead_letters,
+    redrive,
+    redrive_all,
+)
+from streams.errors import DeadLetterError, KeyTypeError
+from tests.streams.site import PARTITIONS, Site
 
-NEWER = b"\xfe from the future"
+UNREADABLE = b"\x01 from a damaged disk"
 
 
 def bury(site: Site, *names: str, **attributes: str) -> list[dict[bytes, bytes]]:
     """Events of workflow w, each of which becomes a dead letter, since the snapshot cannot be read."""
-    site.client.call("SET", site.of("w").workflow("w"), NEWER)
+    site.client.call("SET", site.of("w").workflow("w"), UNREADABLE)
     entries = [site.event("w", name, **attributes) for name in names]
     site.emit(*entries)
     worker = site.worker()
@@ -46,10 +54,13 @@ def test_more_than_ten_of_one_millisecond_keep_their_order(site: Site) -> None:
 def test_more_than_a_page_are_all_listed_and_all_sent(valkey_site: Site) -> None:
     site = valkey_site
     bury(site, "started", *["paused", "resumed"] * 600)
-    letters = site.letters()
+    site.client.call("XADD", site.of("w").dead, "*", "some", "thing")
+    *letters, odd = site.letters()
     assert len(letters) == 1_201
-    assert redrive(site.client, site.keys, letters) == 1_201
-    assert site.letters() == []
+    seen: list[int] = []
+    assert redrive_all(site.client, site.keys, PARTITIONS, seen=seen.append) == Redriven(1_201, 1)
+    assert sum(seen) == 1_202
+    assert site.letters() == [odd]
     site.settle(site.worker())
     assert [record.event.id for record in site.records("w")] == [letter.event.id for letter in letters if letter.event]
 
@@ -103,19 +114,49 @@ def test_what_is_dropped_is_gone_and_counts_once(site: Site) -> None:
         get_dead_letter(site.client, site.keys, first.id)
 
 
-def test_a_parked_event_is_listed_and_neither_sent_nor_dropped(site: Site) -> None:
-    worker = site.worker()
-    site.emit(site.event("w", "begun", machine="absent"), site.event("v", "paused"))
-    site.settle(worker)
-    (letter,) = site.letters()
-    assert letter.parked
-    assert letter.reason == "machine-not-loaded"
-    assert "no machine absent is loaded" in letter.detail
-    before = site.keyspace()
-    assert redrive(site.client, site.keys, [letter]) == 0
-    assert drop(site.client, site.keys, [letter]) == 0
-    assert site.keyspace() == before
-    assert list_dead_letters(site.client, site.keys, PARTITIONS, reason="early") == []
+def test_those_that_come_back_while_all_are_redriven_are_not_sent_again(site: Site) -> None:
+    for number in range(250):
+        site.emit({b"odd": b"%d" % number})
+    site.route()
+    passes: list[int] = []
+
+    def come_back(count: int) -> None:
+        passes.append(count)
+        if len(passes) % 50 == 0:
+            site.route()
+
+    assert redrive_all(site.client, site.keys, PARTITIONS, "malformed", come_back) == Redriven(250, 0)
+    site.route()
+    assert len(passes) == 250
+    assert sorted(int(letter.entry[b"odd"]) for letter in site.letters() if letter.entry) == list(range(250))
+
+
+def test_where_redis_takes_nothing_a_page_is_kept_whole(site: Site) -> None:
+    bury(site, "started", "paused", "resumed")
+    letters = site.letters()
+    site.client.call("SET", site.keys.events, "x")
+    with pytest.raises(KeyTypeError, match="holds a string, not a stream"):
+        redrive_all(site.client, site.keys, PARTITIONS)
+    assert site.letters() == letters
+
+
+def test_an_entry_with_more_fields_than_a_script_can_pass_on_is_sent_in_its_turn(site: Site) -> None:
+    many = {b"f%d" % number: b"" for number in range(4_100)}
+    site.emit({b"odd": b"1"}, many, {b"odd": b"2"})
+    site.route()
+    site.client.delete(site.keys.events)
+    letters = [
+        letter
+        for name in (b"1", b"", b"2")
+        for letter in site.letters()
+        if (letter.entry or {}).get(b"odd", b"") == name
+    ]
+    assert redrive(site.client, site.keys, letters) == 3
+    sent = [
+        dict(zip(flat[::2], flat[1::2], strict=True))
+        for _, flat in site.client.call("XRANGE", site.keys.events, "-", "+")
+    ]
+    assert sent == [{b"odd": b"1"}, many, {b"odd": b"2"}]
 
 
 @pytest.mark.parametrize("rubbish", [("some", "thing"), ("event", b"\x91"), ("entry", b"\xc1"), ("entry", b"\x90")])
@@ -140,13 +181,3 @@ def test_what_nobody_of_ours_put_there_can_be_shown_and_dropped_but_not_sent(
 def test_what_is_no_id_is_said_to_be_none(site: Site, letter_id: str) -> None:
     with pytest.raises(DeadLetterError, match="is no id of a dead letter"):
         get_dead_letter(site.client, site.keys, letter_id)
-
-
-def test_waiting_lists_that_cannot_be_read_hide_nothing_else(site: Site) -> None:
-    worker = site.worker(catalog=site.load(JOB))
-    for subject in ("1", "2", "3"):
-        site.emit(site.event(subject, "begun", machine="absent"))
-    site.settle(worker)
-    site.client.call("SET", site.of("1").waiting("1"), "x")
-    site.client.call("LSET", site.of("2").waiting("2"), 0, "x")
-    assert [letter.event.subject for letter in site.letters() if letter.event] == ["3"]
