@@ -3,30 +3,35 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from machines.durations import parse_duration
 from machines.errors import DurationError
+from streams.address import parse_address
 
 
 def read_url(text: str) -> str | None:
-    """A Redis URL; None where the text is empty."""
+    """A URL of Redis; None where the text is empty."""
     if not text:
         return None
-    try:
-        parts, _ = urlsplit(text), urlsplit(text).port
-    except ValueError:  # its text quotes what stands where the port should, which may be a password
-        raise ValueError("is no URL; a password in it must be percent-encoded") from None
-    if parts.scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
-    if parts.scheme != "unix" and not parts.hostname:
-        raise ValueError("names no host: write redis://host:6379")
+    parse_address(text)
     return text
 
 
 def read_directory(text: str) -> Path:
     """An absolute path; `~` is the home directory."""
     return Path(text).expanduser().resolve()
+
+
+def read_file(text: str) -> Path | None:
+    """An absolute path; None where the text is empty."""
+    return Path(text).expanduser().absolute() if text else None
+
+
+def read_auth(text: str) -> str:
+    """A way to sign in to Redis."""
+    if text.lower() not in ("password", "entra"):
+        raise ValueError("must be password or entra")
+    return text.lower()
 
 
 def read_prefix(text: str) -> str:
@@ -77,6 +82,17 @@ def duration(least: str, most: str) -> Callable[[str], int]:
         return duration_ns // 1_000_000
 
     return read
+
+
+def read_address(text: str) -> tuple[str, int] | None:
+    """Host and port to listen on: a port alone is one of loopback. None where the text is empty."""
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    if not (port.isascii() and port.isdigit() and int(port) <= 65_535) or (":" in host) != ("[" in text):
+        raise ValueError("must be a port, or an address and a port: 8081, 0.0.0.0:8081, [::]:8081")
+    return host or "127.0.0.1", int(port)
 
 
 def read_level(text: str) -> str:

@@ -7,20 +7,30 @@ from typing import TYPE_CHECKING
 
 from longspan.embedded import adopt_server
 from longspan.settings import Settings, redacted
+from longspan.signin import choose_credentials
 
 if TYPE_CHECKING:
+    from redis.credentials import CredentialProvider
+
     from streams.client import Client
     from streams.keys import Keys
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A client, the keys under the prefix, the URL, and the URL as it may be shown."""
+    """A client, the keys under the prefix, the URL, the URL as it may be shown, and what signs in if not the URL."""
 
     client: "Client"
     keys: "Keys"
     url: str
     shown: str
+    credentials: "CredentialProvider | None" = None
+
+    def connect(self) -> "Client":
+        """Another client of the same server."""
+        from streams.client import connect
+
+        return connect(self.url, self.credentials)
 
     @property
     def partitions(self) -> int | None:
@@ -31,8 +41,8 @@ class Store:
 
 
 def open_store(settings: Settings) -> Store:
-    """Connect, starting the embedded server where no other is set. Raises EmbeddedServerError; a server that cannot be
-    reached shows at the first command."""
+    """Connect, starting the embedded server where no other is set. Raises EmbeddedServerError, MissingPackageError; a
+    server that cannot be reached shows at the first command."""
     if settings.redis_url is None:
         url = adopt_server(settings.data)
         shown = f"{url} (embedded, data in {settings.data})"
@@ -42,7 +52,8 @@ def open_store(settings: Settings) -> Store:
     from streams.client import connect
     from streams.keys import Keys
 
-    return Store(connect(url), Keys(settings.prefix), url, shown)
+    credentials = choose_credentials(settings)
+    return Store(connect(url, credentials), Keys(settings.prefix), url, shown, credentials)
 
 
 def load_redis() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from machines.admission import Hold
 from machines.changes import Changes, Dead, Limits
 from machines.events import encode_event
 from machines.snapshot import encode_snapshot
@@ -14,6 +13,7 @@ from streams.errors import FencedError, KeyTypeError
 from streams.keys import PartitionKeys, run_member
 from streams.lease import Lease, make_token
 from streams.outbox import OutboxItem, encode_items
+from streams.schedule import score
 from streams.scripts import COMMIT
 
 PART_AGE_MS = 24 * 3_600_000
@@ -37,13 +37,12 @@ class Indexed(msgspec.Struct, frozen=True):
 def index(workflow: Workflow, limits: Limits) -> Indexed:
     """What the indexes are to say of a workflow."""
     snapshot = workflow.snapshot
-    due_ns = min(snapshot.deadlines.values(), default=None)
     return Indexed(
         snapshot.run,
         snapshot.status == "running",
         workflow.expires_ms(limits) if workflow.held else None,
-        None if due_ns is None else -(-due_ns // 1_000_000),
-        any(held.reason == Hold.MACHINE.value for held in workflow.held),
+        score(workflow),
+        workflow.is_parked,
     )
 
 
@@ -56,15 +55,38 @@ class Commit:
         self._positions: dict[bytes, int] = {keys.meta: 1, keys.events: 2}
         self._types: list[str] = []
         self._commands: list[Argument | int] = []
+        self._removed: dict[bytes, dict[bytes, None]] = {}  # members of sorted sets
+        self._deleted: dict[bytes, None] = {}
         self._exports: list[OutboxItem] = []
 
     def add(self, command: str, key: bytes, kind: str, *arguments: Argument) -> None:
-        """A command on one key, which must hold `kind` or nothing."""
+        """A command on one key, which must hold `kind` or nothing.
+
+        What ZREM and DEL take away goes last, once for each key: while a cluster moves the slot, a script that touches
+        a key again which it has emptied fails there, half-way.
+        """
         position = self._positions.get(key)
         if position is None:
             position = self._positions[key] = len(self._positions) + 1
             self._types.append(kind)
-        self._commands += (len(arguments), position, command, *arguments)
+        if command == "ZREM":
+            self._removed.setdefault(key, {}).update(dict.fromkeys(map(_encoded, arguments)))
+        elif command == "DEL":
+            self._deleted[key] = None
+        else:
+            assert key not in self._deleted, f"{key!r} is deleted by this commit"
+            if command == "ZADD" and arguments[0] != "XX":
+                for member in arguments[1::2]:
+                    self._removed.get(key, {}).pop(_encoded(member), None)
+            self._commands += (len(arguments), position, command, *arguments)
+
+    def replace_list(self, key: bytes, items: Sequence[Argument]) -> None:
+        """Put items into a list in place of what it holds, which never is empty on the way."""
+        if items:
+            self.add_each("RPUSH", key, "list", items)
+            self.add("LTRIM", key, "list", str(-len(items)), "-1")
+        else:
+            self.add("DEL", key, "list")
 
     def add_each(self, command: str, key: bytes, kind: str, arguments: Sequence[Argument]) -> None:
         """A command that takes any number of arguments, in several where Lua could not unpack them at once."""
@@ -117,15 +139,22 @@ class Commit:
         if self._exports:
             self.add("XADD", self._keys.outbox, "stream", "*", "b", encode_items(self._exports))
             self._exports = []
+        commands = list(self._commands)
+        for key, members in self._removed.items():
+            listed = list(members)
+            for start in range(0, len(listed), ARGUMENTS):
+                part = listed[start : start + ARGUMENTS]
+                commands += (len(part), self._positions[key], "ZREM", *part)
+        for key in self._deleted:
+            commands += (0, self._positions[key], "DEL")
         lease = self._lease
         fence = (lease.nonce, lease.etag, lease.cursor)
-        return list(self._positions), [*fence, etag, cursor, read, " ".join(self._types), *self._commands]
+        return list(self._positions), [*fence, etag, cursor, read, " ".join(self._types), *commands]
 
     def _add_held(self, workflow: Workflow, changes: Changes) -> None:
         key = self._keys.waiting(workflow.subject)
         if changes.rewrite_held:
-            self.add("DEL", key, "list")
-            self.add_each("RPUSH", key, "list", [_pack(held) for held in workflow.held])
+            self.replace_list(key, [_pack(held) for held in workflow.held])
         else:
             self.add_each("RPUSH", key, "list", [_pack(held) for held in changes.held])
 
@@ -150,6 +179,10 @@ class Commit:
                 self.add("ZREM", key, "zset", member)
             else:
                 self.add("ZADD", key, "zset", str(new), member)
+
+
+def _encoded(member: Argument) -> bytes:
+    return member if isinstance(member, bytes) else member.encode()
 
 
 def run_commits(client: Client, commits: Iterable[tuple[int, Commit, bytes, int]]) -> dict[int, Exception | None]:

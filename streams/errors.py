@@ -3,8 +3,14 @@
 from collections.abc import Sequence
 
 import msgspec
+import redis
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what reading stored rubbish raises
+
+
+def is_wrong_type(error: object) -> bool:
+    """Whether this is Redis saying that a key holds another type than the command is for."""
+    return isinstance(error, redis.ResponseError) and str(error).startswith("WRONGTYPE")
 
 
 class StreamsError(Exception):
@@ -35,11 +41,102 @@ class KeyTypeError(StreamsError):
         super().__init__(f"key {key.decode(errors='replace')} holds a {found}, not a {expected}: rename or delete it")
 
 
+class SpoiltPartitionError(KeyTypeError):
+    """A key of one partition that holds another type: the others can be worked on."""
+
+    def __init__(self, partition: int, cause: KeyTypeError) -> None:
+        self.partition = partition
+        super().__init__(cause.key, cause.found, cause.expected)
+
+
 def check_type(reply: Sequence[bytes]) -> None:
     """Raise KeyTypeError where a script answered that a key holds another type."""
     if reply[0] == b"type":
         raise KeyTypeError(reply[1], reply[2].decode(), reply[3].decode())
 
 
+class SignInError(StreamsError, redis.AuthenticationError):
+    """There is nothing to sign in with: a password file that cannot be read, or no token."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(" ".join(reason.split()))
+
+
+class NotPermittedError(StreamsError, redis.exceptions.NoPermissionError):
+    """The Redis user may not run a command, or not on that key: nothing of it was done."""
+
+    def __init__(self, command: Sequence[bytes | str | int | float], reason: str) -> None:
+        self.command = "EVALSHA" if command[0] == "EVAL" else str(command[0])  # one rule goes with the other
+        self.key = next((part for part in command if isinstance(part, bytes)), b"")
+        place = f" on {self.key.decode(errors='replace')}" if self.key else ""
+        super().__init__(
+            f"the Redis user may not run {self.command}{place} ({reason.rstrip('.')}): give it the rules of its role"
+            " in docs/redis.md"
+        )
+
+
+# How servers tell of a command that the user may not run, in a script of which even the caller may run every other one.
+_FORBIDDEN_IN_SCRIPT = ("ACL failure in script", "The user executing the script can't")
+
+
+def name_command(error: redis.ResponseError, command: Sequence[bytes | str | int | float]) -> redis.ResponseError:
+    """The error of a command as it is to be told: one that is not permitted names the command and its key."""
+    text = str(error)
+    if isinstance(error, redis.exceptions.NoPermissionError) or text.startswith(_FORBIDDEN_IN_SCRIPT):
+        return NotPermittedError(command, text)
+    return error
+
+
+_AWAY = "Redis cannot be reached"
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line, with the remedy where one is known."""
+    text = " ".join(str(error).split())
+    if isinstance(error, StreamsError):
+        return text
+    if not isinstance(error, redis.RedisError):
+        return f"{type(error).__name__}: {text}"
+    text = text.rstrip(".")
+    if isinstance(error, redis.AuthenticationError):
+        return (
+            f"Redis refused the credentials ({text}): correct LONGSPAN_REDIS_URL,"
+            " LONGSPAN_REDIS_PASSWORD_FILE or LONGSPAN_REDIS_AUTH"
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        said = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+        return (
+            f"the certificate of Redis is not trusted: {said}; set ssl_ca_certs in LONGSPAN_REDIS_URL to the file of"
+            " the authority that signed it"
+        )
+    if isinstance(error, redis.BusyLoadingError):
+        return "Redis is loading its data: wait until it has"
+    if isinstance(error, redis.ReadOnlyError) or "instance state changed" in text:
+        return "Redis is a read-only replica: let LONGSPAN_REDIS_URL name the primary, or make this server one"
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return f"the memory of Redis is full ({text}): raise maxmemory"
+    if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
+        return f"{_AWAY}: {text}. Check LONGSPAN_REDIS_URL and that it is running"
+    return f"Redis answered: {text}"
+
+
+def trouble(error: BaseException) -> str:
+    """What tells one trouble from another: a server that is away makes every try fail in its own words."""
+    text = describe(error)
+    return _AWAY if text.startswith(_AWAY) else text
+
+
+class NewerDataError(StreamsError):
+    """Data of a workflow that a newer version of Longspan wrote: its partition is left to a worker of that version."""
+
+    def __init__(self, workflow_id: str, reason: str) -> None:
+        self.workflow_id = workflow_id
+        super().__init__(f"workflow {workflow_id}: {reason}")
+
+
 class DeadLetterError(StreamsError):
     """A dead letter that does not exist or cannot be redriven."""
+
+
+class RedriveError(StreamsError):
+    """Events of a workflow that cannot be redriven."""

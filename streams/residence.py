@@ -10,7 +10,7 @@ from machines.errors import SnapshotError
 from machines.snapshot import Snapshot, decode_snapshot
 from machines.workflow import Workflow
 from streams.client import Client
-from streams.errors import UNREADABLE
+from streams.errors import UNREADABLE, is_wrong_type
 from streams.keys import Keys
 
 _decode_held = msgspec.msgpack.Decoder(Held).decode
@@ -94,8 +94,11 @@ class Residence:
             waiting, pages = replies[2 * index : 2 * index + 2]
             place = (partition, workflow_id)
             try:
-                if isinstance(waiting, Exception) or isinstance(pages, Exception):
-                    raise SnapshotError(f"a list beside the snapshot of {workflow_id} holds another type")
+                for reply in (waiting, pages):
+                    if is_wrong_type(reply):
+                        raise SnapshotError(f"a list beside the snapshot of {workflow_id} holds another type")
+                    if isinstance(reply, Exception):
+                        raise reply
                 held = [_decode_held(item) for item in waiting]
                 loaded[place] = self._workflows[place] = Workflow(workflow_id, snapshot, held, pages)
             except (SnapshotError, *UNREADABLE) as error:

@@ -48,10 +48,15 @@ class Script:
         )
 
 
+APPEND = Script("append")
+ATTEND = Script("attend")
 CLAIM = Script("claim")
 HOLD = Script("hold")
 RENEW = Script("renew")
 COMMIT = Script("commit")
 ROUTE = Script("route")
+PASS_OVER = Script("pass_over")
+ARRIVALS = Script("arrivals")
 ACKNOWLEDGE = Script("acknowledge")
 REFUSE = Script("refuse")
+SURVEY = Script("survey")

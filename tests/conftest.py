@@ -8,6 +8,7 @@ from hypothesis import settings
 from redis import Redis
 
 from longspan.receiver import Receiver
+from tests.support.cluster import ClusterServer, running_cluster
 from tests.support.seeds import EXPLORING
 from tests.support.servers import REDIS, VALKEY, Server, running
 
@@ -30,6 +31,13 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         pytest.skip("no redis-server on the PATH")
     with running(REDIS, tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cluster_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterServer]:
+    """A cluster of three nodes."""
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session", params=["valkey", "redis"])

@@ -2,10 +2,11 @@
 -- KEYS: meta, events, then every other key that is written.
 -- ARGV: nonce, etag, cursor, next etag, next cursor, entries read, the types of KEYS[3..] separated by spaces, then each
 -- command as: number of its arguments, index of its key, name, arguments.
--- Lua does not roll back: all that can fail is checked before the first write.
+-- Lua does not roll back: all that can fail is checked before the first write, also what the user may not do.
 local meta = redis.pcall('HMGET', KEYS[1], 'nonce', 'etag', 'cursor', 'read')
 if meta['err'] then
-  return {'type', KEYS[1], redis.call('TYPE', KEYS[1])['ok'], 'hash'}
+  local wrong = string.find(meta['err'], 'WRONGTYPE', 1, true)
+  return wrong and {'type', KEYS[1], redis.call('TYPE', KEYS[1])['ok'], 'hash'} or meta
 end
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] or meta[3] ~= ARGV[3] then
   return {'fenced'}
@@ -16,6 +17,11 @@ for expected in string.gmatch('stream ' .. ARGV[7], '%S+') do
   local kind = redis.call('TYPE', KEYS[key])['ok']
   if kind ~= expected and kind ~= 'none' then
     return {'type', KEYS[key], kind, expected}
+  end
+end
+for _, name in ipairs({'SET', 'DEL', 'RPUSH', 'LTRIM', 'ZADD', 'ZREM', 'XADD', 'HSET', 'XTRIM'}) do
+  if redis.acl_check_cmd and not redis.acl_check_cmd(name, KEYS[1]) then
+    return redis.error_reply('NOPERM the user may not run ' .. name .. ' in a script')
   end
 end
 local position = 8

@@ -17,30 +17,19 @@ class Interrupted(Client):
     """A client that calls `before` and `after` around each round trip, with the commands of that round trip."""
 
     def __init__(self, plain: Client, before: Hook | None = None, after: Hook | None = None) -> None:
-        super().__init__(connection_pool=plain.connection_pool)
-        self.response_callbacks = plain.response_callbacks
+        super().__init__(plain.servers)
         self.before = before
         self.after = after
-
-    def call(self, *command: Argument) -> Any:
-        """As of a client."""
-        return self._around([command], lambda: super(Interrupted, self).call(*command))
 
     def call_all(self, commands: Iterable[Sequence[Argument]], *, raise_on_error: bool = True) -> list[Any]:
         """As of a client."""
         listed = list(commands)
-        reply: list[Any] = self._around(
-            listed, lambda: super(Interrupted, self).call_all(listed, raise_on_error=raise_on_error)
-        )
-        return reply
-
-    def _around(self, commands: Sequence[Sequence[Argument]], run: Callable[[], Any]) -> Any:
         if self.before:
-            self.before(commands)
-        reply = run()
+            self.before(listed)
+        replies = super().call_all(listed, raise_on_error=raise_on_error)
         if self.after:
-            self.after(commands)
-        return reply
+            self.after(listed)
+        return replies
 
 
 class Countdown:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from streams.keys import Keys, PartitionKeys, partition_of
 from streams.outbox import Outbox, OutboxEntry
 from streams.status import WorkflowView, find_workflow, read_journal
 from streams.worker import Worker, WorkerOptions
+from tests.support.probe import Probe
 
 PARTITIONS = 4
 START_MS = 1_795_363_200_000  # 2026-11-22T16:00:00Z
@@ -53,9 +55,11 @@ class Site:
         self.url = url
         self.keys = Keys(prefix)
         self.now_ms = START_MS
+        self.still: AbstractContextManager[object] = nullcontext()  # while it lasts, no key moves
         self._folder = folder
         self._clients: list[Client] = []
-        self.client = self.connect()
+        self.client = Probe(url)
+        self._clients.append(self.client)
         self.catalog = self.load(JOB)
         self._numbers = 0
 
@@ -122,7 +126,8 @@ class Site:
             pass
 
     def end_leases(self) -> None:
-        """Let every lease be one that has run out."""
+        """Let every lease be one that has run out, and every worker one that is not there."""
+        self.client.delete(self.keys.workers)
         for partition in range(PARTITIONS):
             if self.client.exists(self.keys.of(partition).meta):
                 self.client.call("HSET", self.keys.of(partition).meta, "until", 0)
@@ -160,10 +165,15 @@ class Site:
             ended = [item for item in entry.items if item.last]
             outbox.acknowledge(entry.partition, [entry.entry_id], [], ended, self.now_ms)
 
-    def keyspace(self) -> dict[bytes, bytes]:
-        """Everything under the prefix, byte for byte."""
-        names = sorted(self.client.scan_iter(match=f"{self.keys.prefix}:*", count=1_000))
-        return dict(zip(names, self.client.call_all(["DUMP", name] for name in names), strict=True))
+    def keyspace(self) -> dict[bytes, object]:
+        """Everything under the prefix, byte for byte; hashes as mappings, since a move to another node stirs them."""
+        with self.still:
+            names = sorted(self.client.scan_iter(match=f"{self.keys.prefix}:*", count=1_000))
+            kinds = self.client.call_all(["TYPE", name] for name in names)
+            return {
+                name: self.client.hgetall(name) if kind == b"hash" else self.client.call("DUMP", name)
+                for name, kind in zip(names, kinds, strict=True)
+            }
 
     def close(self) -> None:
         """Close every client."""

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.errors import LayoutError
-from streams.layout import DEFAULT_PARTITIONS, read_partitions, settle_partitions
+from streams.layout import DEFAULT_PARTITIONS, read_partitions, settle_again, settle_partitions
 from tests.streams.site import Site
 
 
@@ -26,6 +26,21 @@ def test_another_number_is_refused_with_the_remedy(site: Site) -> None:
     ):
         settle_partitions(site.client, site.keys, 8)
     assert read_partitions(site.client, site.keys) == 7
+
+
+def test_what_redis_has_lost_is_recorded_anew_and_told_by_one(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    settle_partitions(site.client, site.keys, 7)
+    settle_again(site.client, site.keys, 7)
+    assert not caplog.messages
+    site.client.call("DEL", site.keys.layout)
+    for _ in range(2):
+        settle_again(site.client, site.keys, 7)
+    assert read_partitions(site.client, site.keys) == 7
+    assert [line.partition(":")[0] for line in caplog.messages] == [
+        f"Redis has lost what was under prefix {site.keys.prefix}"
+    ]
+    with pytest.raises(LayoutError, match="was set up with 7"):
+        settle_again(site.client, site.keys, 8)
 
 
 def test_a_newer_format_is_refused(site: Site) -> None:

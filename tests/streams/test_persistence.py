@@ -5,8 +5,10 @@ import threading
 from typing import Any
 
 import pytest
+import redis
 
-from streams.persistence import FIRST_SECONDS, LONGEST_SECONDS, Persistence
+from streams.errors import describe
+from streams.persistence import FIRST_SECONDS, LONGEST_SECONDS, Persistence, when_loaded
 
 
 class Waits(threading.Event):
@@ -49,3 +51,56 @@ def test_one_line_when_it_begins_one_when_the_reason_changes_and_one_when_it_is_
         "the worker waits: OSError: loading",
         "the worker goes on after 4 failed tries",
     ]
+
+
+def test_a_server_that_is_away_is_told_of_once_however_each_try_fails(caplog: pytest.LogCaptureFixture) -> None:
+    stop: Any = Waits()
+    patience = Persistence(logging.getLogger("test"), "the worker")
+    for error in (redis.ConnectionError("closed."), redis.ConnectionError("refused"), redis.TimeoutError("too late")):
+        patience.failed(error, stop)
+    patience.failed(redis.BusyLoadingError("Redis is loading the dataset in memory"), stop)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the worker waits: Redis cannot be reached: closed. Check LONGSPAN_REDIS_URL and that it is running",
+        "the worker waits: Redis is loading its data: wait until it has",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (
+            redis.ReadOnlyError("You can't write against a read only replica."),
+            "let LONGSPAN_REDIS_URL name the primary",
+        ),
+        (redis.ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed"), "the primary"),
+        (redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), "raise maxmemory"),
+        (redis.AuthenticationError("WRONGPASS"), "correct LONGSPAN_REDIS_URL"),
+        (redis.ConnectionError("CERTIFICATE_VERIFY_FAILED certificate verify failed: self (_ssl"), "set ssl_ca_certs"),
+    ],
+)
+def test_a_fault_of_the_server_is_told_with_its_remedy_in_one_line(error: Exception, remedy: str) -> None:
+    assert remedy in describe(error)
+    assert "\n" not in describe(error)
+
+
+def test_a_server_that_loads_is_waited_for_and_no_other_fault(caplog: pytest.LogCaptureFixture) -> None:
+    stop: Any = Waits()
+    faults: list[Exception] = [redis.BusyLoadingError("loading")] * 3
+
+    def ask() -> int:
+        if faults:
+            raise faults.pop()
+        return 7
+
+    def start() -> int | None:
+        return when_loaded(ask, Persistence(logging.getLogger("test"), "the start"), stop)
+
+    with caplog.at_level(logging.INFO):
+        assert start() == 7
+    assert len(stop.seconds) == 3
+    assert len(caplog.records) == 2
+    faults.append(redis.ConnectionError("refused"))
+    with pytest.raises(redis.ConnectionError):
+        start()
+    stop.set()
+    assert start() is None

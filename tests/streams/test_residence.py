@@ -44,8 +44,8 @@ def test_what_is_kept_beside_the_snapshot_comes_with_it(site: Site) -> None:
     workflow, other = fetch(residence(site), "w", "v")
     assert isinstance(workflow, Workflow)
     assert isinstance(other, Workflow)
-    assert (workflow.held, list(workflow.pages)) == ([held], pages)
-    assert (other.snapshot.entries, other.held) == (3, [])
+    assert (list(workflow.held), list(workflow.pages)) == ([held], pages)
+    assert (other.snapshot.entries, list(other.held)) == (3, [])
 
 
 @pytest.mark.parametrize(

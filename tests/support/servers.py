@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -27,17 +28,34 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Reachable(Protocol):
+    """What a process of Longspan is told to use."""
+
+    @property
+    def url(self) -> str:
+        """What LONGSPAN_REDIS_URL has to be."""
+
+
 class Server:
     """One server process on loopback with its data in `directory`; it can be killed and started again on the same data.
 
-    `arguments` are options as on the server's command line.
+    `arguments` are options as on the server's command line, `settings` is a file of such, `password` what it asks for.
     """
 
-    def __init__(self, binary: str, directory: Path, *arguments: str, port: int | None = None) -> None:
+    def __init__(
+        self,
+        binary: str,
+        directory: Path,
+        *arguments: str,
+        port: int | None = None,
+        settings: Path | None = None,
+        password: str | None = None,
+    ) -> None:
         self.port = port or free_port()
         self.directory = directory
-        self._command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""]
-        self._command += ["--daemonize", "no", *arguments]
+        self._password = password
+        self._command = [binary, *([str(settings)] if settings else []), "--port", str(self.port)]
+        self._command += ["--bind", "127.0.0.1", "--dir", str(directory), "--save", "", "--daemonize", "no", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,13 +71,17 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.launch()
+        wait_for(self._answers)
+
+    def launch(self) -> None:
+        """Start it; does not wait for it."""
         with (self.directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        wait_for(self._answers)
 
     def client(self) -> "Redis":
         """A client that never tries anything twice."""
-        return Redis.from_url(self.url, retry=Retry(NoBackoff(), 0))
+        return Redis.from_url(self.url, retry=Retry(NoBackoff(), 0), password=self._password)
 
     def kill(self) -> None:
         """kill -9."""
@@ -73,10 +95,9 @@ class Server:
         assert self._process.poll() is None, (self.directory / "server.log").read_text()
         with self.client() as client:
             try:
-                client.info("server")
+                return not client.info("persistence").get("loading")
             except (ConnectionError, BusyLoadingError):
                 return False
-        return True
 
 
 @contextmanager
