@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from longspan.errors import WRONG_USE
+from longspan.export_report import ExportReport, read_report
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ _STEADY_SECONDS = 60.0  # who lived that long is started again without much ado
 
 
 class ExporterProcess:
-    """Keeps `python -m longspan.exporting` running.
+    """Keeps `python -m longspan.exporting` running; `report` is the last that it told of its work.
 
     The child ends when its stdin does, so it never outlives this process. `give_up` is called when its settings are
     wrong: then starting it again is no use.
@@ -33,6 +34,7 @@ class ExporterProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep_running, name="exporter", daemon=True)
         self.exit_status = 0
+        self.report = ExportReport()
 
     def start(self) -> None:
         """Start it, and a thread that watches it."""
@@ -47,6 +49,10 @@ class ExporterProcess:
                 self._child.stdin.close()
         self._thread.join()
 
+    def is_alive(self) -> bool:
+        """Whether the process runs just now."""
+        return self._child is not None and self._child.poll() is None
+
     def kill(self) -> None:
         """End it at once."""
         if self._child is not None:
@@ -56,13 +62,25 @@ class ExporterProcess:
         with self._lock:
             if not self._stopping.is_set():
                 self._child = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "longspan.exporting"], stdin=subprocess.PIPE, env=self._environment
+                    [sys.executable, "-P", "-m", "longspan.exporting"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env=self._environment,
                 )
+
+    def _read_reports(self, child: subprocess.Popen[bytes]) -> None:
+        """Until it ends."""
+        assert child.stdout is not None
+        with child.stdout:
+            for line in child.stdout:
+                self.report = read_report(line) or self.report
+        self.report = ExportReport()
 
     def _keep_running(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while self._child is not None:
             began = time.monotonic()
+            self._read_reports(self._child)
             self.exit_status = self._child.wait()
             if self._child.stdin is not None:
                 self._child.stdin.close()

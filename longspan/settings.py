@@ -7,11 +7,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from longspan.conflicts import find_conflicts
 from longspan.errors import SettingsError
 from longspan.setting_readers import (
     duration,
     number,
+    read_address,
+    read_auth,
     read_directory,
+    read_file,
     read_level,
     read_namespace,
     read_partitions,
@@ -34,6 +38,9 @@ class Settings:
     """
 
     redis_url: str | None
+    redis_password_file: Path | None
+    redis_auth: str
+    exporter_redis_url: str | None
     data: Path
     prefix: str
     namespace: str
@@ -44,7 +51,9 @@ class Settings:
     early_wait_ms: int
     reorder_wait_ms: int
     waiting_limit: int
+    outbox_limit: int
     cache: int
+    health: tuple[str, int] | None
     log_level: str
 
 
@@ -64,8 +73,30 @@ SETTINGS = (
         "LONGSPAN_REDIS_URL",
         "redis_url",
         "",
-        "The Redis or Valkey server: `redis://[user:password@]host:port/db`, `rediss://` for TLS, `unix://path`. "
-        "Empty: the embedded server, which keeps its data in `LONGSPAN_DATA`.",
+        "The Redis or Valkey server: `redis://[user:password@]host:port/db`, `rediss://` for TLS, `unix://path`; a "
+        "cluster: `redis+cluster://host:port,host:port`; by sentinels: `redis+sentinel://host:port,host:port/NAME/db`. "
+        "See [Redis](redis.md). Empty: the embedded server, which keeps its data in `LONGSPAN_DATA`.",
+        read_url,
+    ),
+    Setting(
+        "LONGSPAN_REDIS_PASSWORD_FILE",
+        "redis_password_file",
+        "",
+        "A file with the password for `LONGSPAN_REDIS_URL`, read anew for every connection; the user is the URL's.",
+        read_file,
+    ),
+    Setting(
+        "LONGSPAN_REDIS_AUTH",
+        "redis_auth",
+        "password",
+        "How to sign in to Redis: `password`, or `entra` for tokens of Microsoft Entra ID (Azure Managed Redis).",
+        read_auth,
+    ),
+    Setting(
+        "LONGSPAN_EXPORTER_REDIS_URL",
+        "exporter_redis_url",
+        "",
+        "`LONGSPAN_REDIS_URL` for the exporter, if it is to be another user of the same server. Empty: the worker's.",
         read_url,
     ),
     Setting(
@@ -137,11 +168,27 @@ SETTINGS = (
         number(1, 100_000),
     ),
     Setting(
+        "LONGSPAN_OUTBOX_LIMIT",
+        "outbox_limit",
+        "500000",
+        "How many traces may wait for the endpoint, in all partitions together, each with an equal part: a partition "
+        "at its limit is not read until the endpoint has taken some.",
+        number(1, 1_000_000_000),
+    ),
+    Setting(
         "LONGSPAN_CACHE",
         "cache",
         "20000",
         "How many workflows a worker keeps in memory.",
         number(100, 10_000_000),
+    ),
+    Setting(
+        "LONGSPAN_HEALTH",
+        "health",
+        "",
+        "Where a worker answers `/livez`, `/readyz` and `/metrics`: a port of loopback, or an address and a port, such "
+        "as `8081` or `0.0.0.0:8081`; port 0 is any free one, told in the log. Empty: nowhere.",
+        read_address,
     ),
     Setting(
         "LONGSPAN_LOG_LEVEL", "log_level", "info", "What is logged: `debug`, `info`, `warning` or `error`.", read_level
@@ -159,6 +206,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             values[setting.field] = setting.read(text)
         except ValueError as error:
             problems.append(f"{setting.name}={_shown(setting, text)} {error}")
+    problems = problems or find_conflicts(values)
     if problems:
         raise SettingsError(problems)
     assert values.keys() == {field.name for field in fields(Settings)}
@@ -182,6 +230,6 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
 
 
 def _shown(setting: Setting, text: str) -> str:
-    if setting.field != "redis_url":
+    if setting.read is not read_url:
         return ascii(text)
     return redacted(text) if "://" in text else "(not shown)"

@@ -11,6 +11,7 @@ from scripts.map import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+EXTRAS = [Requirement(text) for extra in PROJECT["project"]["optional-dependencies"].values() for text in extra]
 DEVELOPMENT = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)(?P<block>.*(?:\n[ ].*)*)", re.MULTILINE)
 
@@ -23,7 +24,7 @@ def read_lock(name: str) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("requirements.lock", RUNTIME), ("requirements-dev.lock", RUNTIME + DEVELOPMENT)]
+    ("name", "wanted"), [("requirements.lock", RUNTIME), ("requirements-dev.lock", RUNTIME + EXTRAS + DEVELOPMENT)]
 )
 def test_a_lock_holds_exactly_what_the_project_asks_for(name: str, wanted: list[Requirement]) -> None:
     pins = read_lock(name)

@@ -1,0 +1,187 @@
+"""The users of the documentation: what they may do is what the code needs, and nothing else."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import redis
+
+from streams.client import Client, connect
+from streams.errors import NotPermittedError
+from streams.exchange import Command
+from tests.streams.site import Site
+from tests.support.acl import ROLES, Users, acl_file, rules
+from tests.support.servers import REDIS, VALKEY, Server, running
+
+ROOT = Path(__file__).parents[2]
+BINARIES = [
+    VALKEY,
+    pytest.param(REDIS, marks=pytest.mark.skipif(REDIS is None, reason="no redis-server on the PATH")),
+]
+# Of a cluster and of the doctor, as the documentation says below the rules; and of the embedded server.
+ELSEWHERE = {"asking", "config|get", "ping"}
+
+
+@pytest.fixture(params=["valkey_server", "redis_server"])
+def own_server(request: pytest.FixtureRequest) -> Server:
+    """A single server: users of a cluster are set node by node."""
+    server: Server = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture
+def users(own_server: Server, prefix: str) -> Iterator[Users]:
+    """A user for each role."""
+    with own_server.client() as client:
+        users = Users(client, prefix)
+        yield users
+        users.close()
+
+
+def sent_by_the_code() -> set[str]:
+    """Every command that is written down in what speaks Redis, with its subcommand, in lower case."""
+    words = r"[\"']([A-Z]{2,})[\"'](?:, *[\"']?([A-Z]{3,})?)?"
+    found = set()
+    more_than_is_sent = {ROOT / "streams" / "slots.py"}
+    for path in {
+        *ROOT.glob("streams/*.py"),
+        *ROOT.glob("streams/lua/*.lua"),
+        *ROOT.glob("longspan/*.py"),
+    } - more_than_is_sent:
+        for name, subcommand in re.findall(words, path.read_text()):
+            found.add(f"{name}|{subcommand}".lower() if name in ("XGROUP", "XINFO", "CONFIG") else name.lower())
+    return {name for name in found if not name.endswith("|")}
+
+
+def granted(role: str) -> set[str]:
+    return {rule[1:] for rule in rules()[role] if rule.startswith("+")}
+
+
+def test_the_roles_may_run_every_command_of_the_code_and_no_other(own_server: Server) -> None:
+    with own_server.client() as client:
+        known = {name.decode() for name in client.command_list()}
+    sent = {name for name in sent_by_the_code() if name.partition("|")[0] in known} - ELSEWHERE
+    allowed = set().union(*map(granted, ROLES)) - {"client|setname"}
+    assert sent - allowed == set()
+    assert allowed - sent == set()
+    assert granted("exporter") <= granted("worker")
+
+
+def test_a_commit_checks_the_right_to_every_command_before_it_writes() -> None:
+    added = {
+        name
+        for path in ROOT.glob("streams/*.py")
+        for name in re.findall(r"\.add(?:_each)?\(\s*\"([A-Z]+)\"", path.read_text())
+    }
+    commit = (ROOT / "streams" / "lua" / "commit.lua").read_text()
+    (checked,) = re.findall(r"ipairs\(\{(.*)\}\)", commit)
+    assert set(re.findall(r"\w+", checked)) == added | set(re.findall(r"redis\.call\('(\w+)'", commit)) - {"TYPE"}
+
+
+@pytest.mark.parametrize("command", ["set", "rpush", "zadd", "xadd", "hset", "xtrim"])
+def test_what_lacks_a_right_is_done_in_full_or_not_at_all(
+    own_server: Server, users: Users, prefix: str, tmp_path: Path, command: str
+) -> None:
+    site = Site(own_server.url, prefix, tmp_path)
+    clients = [connect(users.url("worker", own_server.port)) for _ in range(2)]
+    worker, router = site.worker(lambda: clients[0]), site.router(clients[1])
+    site.emit(site.event("wf-1", "started"))
+    site.settle(worker)
+    site.emit(site.event("wf-1", "paused"), site.event("wf-1", "resumed"))
+    users.set("worker", f"-{command}")
+    before = site.keyspace()
+    with contextlib.suppress(NotPermittedError):
+        router.step(0)
+    if command not in ("xadd", "hset"):
+        site.route()
+        before = site.keyspace()
+    with contextlib.suppress(NotPermittedError):
+        worker.step(0)
+    changed = {key for key, value in site.keyspace().items() if before.get(key) != value}
+    assert {key for key in changed if not key.endswith(b":meta")} == set()  # leases may have been renewed
+    users.set("worker", f"+{command}")
+    site.settle(worker)
+    site.pass_ms(worker, 60_000)
+    assert [record.event.type.rpartition(".")[2] for record in site.records("wf-1")] == ["started", "paused", "resumed"]
+    assert worker.results["applied"] == 3
+    for client in clients:
+        client.close()
+    site.close()
+
+
+@pytest.mark.parametrize("binary", BINARIES, ids=["valkey", "redis"])
+def test_the_file_can_be_loaded_as_it_is(binary: str, tmp_path: Path) -> None:
+    everyone = "user default on nopass ~* &* +@all"
+    (tmp_path / "users.acl").write_text(acl_file().replace("user default off", everyone))
+    with running(binary, tmp_path, "--aclfile", str(tmp_path / "users.acl")) as server, server.client() as client:
+        names = {name.decode() if isinstance(name, bytes) else name for name in client.acl_users()}
+        assert names == {"default", *(f"longspan-{role}" for role in ROLES)}
+        (tmp_path / "users.acl").write_text(acl_file())
+        client.execute_command("ACL", "LOAD")
+        with pytest.raises(redis.AuthenticationError), server.client() as anybody:
+            anybody.ping()
+        url = f"redis://longspan-api:API-PASSWORD@127.0.0.1:{server.port}"
+        with connect(url) as api:
+            assert api.call("XADD", b"longspan:events", "*", "a", "b")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_may_touch_the_server_or_what_is_somebody_elses(
+    own_server: Server, users: Users, prefix: str, role: str
+) -> None:
+    refused: list[Command] = [
+        ("FLUSHALL",),
+        ("FLUSHDB",),
+        ("CONFIG", "SET", "maxmemory", "1"),
+        ("CONFIG", "GET", "requirepass"),
+        ("KEYS", "*"),
+        ("SCAN", "0"),
+        ("ACL", "LIST"),
+        ("CLIENT", "KILL", "USER", "default"),
+        ("CLIENT", "LIST"),
+        ("MONITOR",),
+        ("SHUTDOWN",),
+        ("SCRIPT", "FLUSH"),
+        ("FUNCTION", "FLUSH"),
+        ("REPLICAOF", "NO", "ONE"),
+        ("PUBLISH", "a", "b"),
+        ("XADD", b"other:events", "*", "a", "b"),
+        ("XADD", f"x{prefix}:events".encode(), "*", "a", "b"),
+        ("GET", b"other"),
+        ("SET", b"other", "x"),
+        ("DEL", b"other"),
+    ]
+    with connect(users.url(role, own_server.port)) as client:
+        assert allowed_of(client, refused) == []
+
+
+def test_each_role_may_not_do_what_is_anothers(own_server: Server, users: Users, prefix: str) -> None:
+    events, tag = f"{prefix}:events".encode(), f"{prefix}:{{0}}:".encode()
+    write = [("XADD", tag + b"dead", "*", "a", "b"), ("SET", tag + b"workflow:a", "x"), ("DEL", events)]
+    read = [("XREAD", "STREAMS", events, "0"), ("XLEN", events), ("XRANGE", events, "-", "+"), ("INFO",)]
+    script = ("EVAL", "return redis.call('XADD', KEYS[1], '*', 'a', 'b')", 1, events)
+    refused = {
+        "producer": [*read, *write, script, ("XADD", tag + b"events", "*", "a", "b"), ("XDEL", events, "1-0")],
+        "api": [*write, script, ("XDEL", events, "1-0"), ("XTRIM", events, "MAXLEN", "0")],
+        "exporter": [
+            ("XADD", events, "*", "a", "b"),
+            ("XADD", tag + b"events", "*", "a", "b"),
+            ("SET", tag + b"workflow:a", "x"),
+            ("HSET", tag + b"meta", "cursor", "0-0"),
+            ("EVAL", "return redis.call('HSET', KEYS[1], 'cursor', '0-0')", 1, tag + b"meta"),
+            ("EVAL", "return redis.call('RPUSH', KEYS[1], 'x')", 1, tag + b"outbox"),
+        ],
+    }
+    for role, commands in refused.items():
+        with connect(users.url(role, own_server.port)) as client:
+            assert (role, allowed_of(client, commands)) == (role, [])
+
+
+def allowed_of(client: Client, commands: Sequence[Command]) -> list[Command]:
+    """The commands that are let through."""
+    replies = client.call_all(commands, raise_on_error=False)
+    return [
+        command for command, reply in zip(commands, replies, strict=True) if not isinstance(reply, NotPermittedError)
+    ]
