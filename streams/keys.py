@@ -6,12 +6,21 @@ GROUP = b"longspan"  # the consumer group whose position shows the lag; nobody r
 
 
 class Keys:
-    """The keys under one prefix. All are bytes; partitions count from 0."""
+    """The keys under one prefix. All are bytes; partitions count from 0.
+
+    `workers` and `exporters` say who is there, `router` who routes (hashes); `bell` wakes who waits (a stream).
+    `routed` (a hash: `reached`, `passed_over`) says how far routing has come where blocked partitions were passed over.
+    """
 
     def __init__(self, prefix: str = "longspan") -> None:
         self.prefix = prefix
         self.events = f"{prefix}:events".encode()
         self.layout = f"{prefix}:layout".encode()
+        self.workers = f"{prefix}:workers".encode()
+        self.exporters = f"{prefix}:exporters".encode()
+        self.router = f"{prefix}:router".encode()
+        self.bell = f"{prefix}:{{{prefix}:events}}:bell".encode()  # in the slot of `events`: who routes waits for both
+        self.routed = f"{prefix}:{{{prefix}:events}}:routed".encode()  # in the same slot: both are read in one script
         self._tags: dict[int, PartitionKeys] = {}
 
     def of(self, partition: int) -> "PartitionKeys":
@@ -25,7 +34,8 @@ class Keys:
 class PartitionKeys:
     """The keys of one partition: streams `events`, `outbox`, `dead`, `refused`; sorted sets `open` (scored by when the
     next part is due, ms), `ended` (by when the trace was delivered, ms), `held` (by when waiting ends, ms), `deadlines`
-    (by due time, ms) and `parked` (events of machines that are not loaded); and keys of single workflows."""
+    (by due time, ms; what fired and has not been applied yet stands far beyond) and `parked` (events of machines that
+    are not loaded); and keys of single workflows."""
 
     def __init__(self, tag: bytes) -> None:
         self.tag = tag

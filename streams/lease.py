@@ -1,12 +1,13 @@
 """Leases: the right of one worker to a partition for a while. They save work; the commit compares, and is safe."""
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import redis
 
 from streams.client import Client
-from streams.errors import check_type
+from streams.errors import KeyTypeError, check_type, is_wrong_type
 from streams.keys import PartitionKeys
 from streams.owner import is_dead
 from streams.scripts import CLAIM, RENEW
@@ -26,26 +27,73 @@ class Lease:
     cursor: bytes
 
 
-def claim(client: Client, keys: PartitionKeys, owner: str, lease_ms: int) -> Lease | None:
-    """Take a partition that nobody holds, or whose holder died on this machine; None where somebody holds it.
+def find_free(client: Client, leases: Sequence[bytes], now_ms: int) -> list[int]:
+    """Which of these leases (hashes) may be taken, by index: nobody's, run out, or held by who died on this machine.
 
-    Raises redis.RedisError and KeyTypeError.
+    `now_ms` is the server's time. Those that cannot be read come last: who tries to take them is told what is wrong.
+    Raises redis.RedisError.
     """
-    dead = b""
-    for _ in range(2):
-        nonce, etag = make_token(), make_token()
-        reply = CLAIM.call(client, [keys.meta, keys.events], [owner, nonce, etag, lease_ms, dead])
-        check_type(reply)
+    commands: list[Sequence[bytes | str]] = [("HMGET", lease, "nonce", "until", "owner") for lease in leases]
+    free, wrong = [], []
+    for index, reply in enumerate(client.call_all(commands, raise_on_error=False)):
+        if isinstance(reply, Exception):
+            wrong.append(index)
+        elif reply[0] is None or _as_ms(reply[1]) <= now_ms or is_dead((reply[2] or b"").decode(errors="replace")):
+            free.append(index)
+    return free + wrong
+
+
+def claim_each(
+    client: Client, owned: Sequence[PartitionKeys], owner: str, lease_ms: int, dead: Sequence[bytes] | None = None
+) -> list[Lease | KeyTypeError | None]:
+    """Take partitions that nobody holds, or whose holder died on this machine; None for one that somebody holds.
+
+    `dead` are nonces of holders that are known to have died. Raises redis.RedisError.
+    """
+    made = [(make_token(), make_token()) for _ in owned]
+    marks = dead or [b""] * len(owned)
+    replies = CLAIM.call_each(
+        client,
+        [
+            ((keys.meta, keys.events), (owner, *tokens, lease_ms, mark))
+            for keys, tokens, mark in zip(owned, made, marks, strict=True)
+        ],
+    )
+    claimed: list[Lease | KeyTypeError | None] = []
+    left_behind: dict[int, bytes] = {}
+    for index, (reply, tokens) in enumerate(zip(replies, made, strict=True)):
+        claimed.append(None)
+        if isinstance(reply, Exception):
+            raise reply
+        try:
+            check_type(reply)
+        except KeyTypeError as error:
+            claimed[index] = error
+            continue
         if reply[0] == b"claimed":
-            return Lease(nonce, etag, reply[1])
-        if not is_dead(reply[1].decode(errors="replace")):
-            return None
-        dead = reply[2]
-    return None
+            claimed[index] = Lease(*tokens, reply[1])
+        elif dead is None and is_dead(reply[1].decode(errors="replace")):
+            left_behind[index] = reply[2]
+    if left_behind:
+        again = claim_each(client, [owned[index] for index in left_behind], owner, lease_ms, list(left_behind.values()))
+        for index, lease in zip(left_behind, again, strict=True):
+            claimed[index] = lease
+    return claimed
 
 
-def renew(client: Client, held: "dict[PartitionKeys, Lease]", lease_ms: int) -> list[PartitionKeys]:
-    """Renew leases, or give them up with 0 ms; the partitions that somebody else has taken meanwhile."""
+def claim(client: Client, keys: PartitionKeys, owner: str, lease_ms: int) -> Lease | None:
+    """Take one partition, as `claim_each` does. Raises redis.RedisError and KeyTypeError."""
+    (lease,) = claim_each(client, [keys], owner, lease_ms)
+    if isinstance(lease, KeyTypeError):
+        raise lease
+    return lease
+
+
+def renew(client: Client, held: Mapping[PartitionKeys, Lease], lease_ms: int) -> list[PartitionKeys]:
+    """Renew leases, or give them up with 0 ms; the partitions that somebody else has taken meanwhile.
+
+    Raises redis.RedisError.
+    """
     if not held:
         return []
     replies = RENEW.call_each(client, [([keys.meta], [lease.nonce, lease_ms]) for keys, lease in held.items()])
@@ -60,9 +108,13 @@ def reread(client: Client, keys: PartitionKeys, lease: Lease) -> Lease | None:
     try:
         nonce, etag, cursor = client.call("HMGET", keys.meta, "nonce", "etag", "cursor")
     except redis.ResponseError as error:
-        if str(error).startswith("WRONGTYPE"):
+        if is_wrong_type(error):
             return None  # `claim` will say what the key holds
         raise
     if nonce != lease.nonce or etag is None or cursor is None:
         return None
     return Lease(lease.nonce, etag, cursor)
+
+
+def _as_ms(stored: bytes | None) -> int:
+    return int(stored) if stored and stored.isdigit() else 0

@@ -2,9 +2,13 @@
 
 import os
 import socket
+from itertools import count
 from pathlib import Path
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+_numbers = count()
 
 
 def identify() -> str:
@@ -12,9 +16,14 @@ def identify() -> str:
     return "/".join((socket.gethostname(), _namespace(), str(os.getpid()), _started(os.getpid()) or "-"))
 
 
+def name_member() -> str:
+    """A name for one that holds leases in this process: `identify()`, and which one of them behind a `#`."""
+    return f"{identify()}#{next(_numbers)}"
+
+
 def is_dead(owner: str) -> bool:
     """Whether the process certainly no longer runs: only ever said of one that this machine can see."""
-    parts = owner.split("/")
+    parts = owner.partition("#")[0].split("/")
     if len(parts) != 4 or parts[:2] != [socket.gethostname(), _namespace()] or not parts[2].isdigit():
         return False
     started = _started(int(parts[2]))

@@ -3,7 +3,8 @@
 -- Takes the partition when nobody holds it: {'claimed', cursor, read} or {'held', owner, nonce, ms left}.
 local held = redis.pcall('HMGET', KEYS[1], 'nonce', 'owner', 'until', 'cursor', 'read')
 if held['err'] then
-  return {'type', KEYS[1], redis.call('TYPE', KEYS[1])['ok'], 'hash'}
+  local wrong = string.find(held['err'], 'WRONGTYPE', 1, true)
+  return wrong and {'type', KEYS[1], redis.call('TYPE', KEYS[1])['ok'], 'hash'} or held
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -103,7 +103,8 @@ def plain(event: Event) -> Event:
 @pytest.fixture
 def restart(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes the site one with another prefix at the first moment, where whoever held a lease before is dead."""
-    monkeypatch.setattr("streams.lease.is_dead", lambda owner: True)
+    for module in ("lease", "holdings"):
+        monkeypatch.setattr(f"streams.{module}.is_dead", lambda owner: True)
     clock, numbers = site.now_ms, site._numbers
 
     def begin(name: str) -> None:
@@ -120,7 +121,7 @@ def test_a_crash_at_any_round_trip_changes_nothing_of_the_outcome(
 ) -> None:
     restart("undisturbed")
     site.emit(*entries(site))
-    work(site, site.connect)
+    work(site, lambda: site.client)
     expected = told(site)
     hook = Countdown(0, CrashError)
     for number in itertools.count():
@@ -130,7 +131,7 @@ def test_a_crash_at_any_round_trip_changes_nothing_of_the_outcome(
         try:
             work(site, functools.partial(interrupted, site, **{when: hook}))
         except CrashError:
-            work(site, site.connect)
+            work(site, lambda: site.client)
         assert told(site) == expected, f"crash {when} call {number}"
         if hook.calls <= number:
             break
@@ -139,4 +140,4 @@ def test_a_crash_at_any_round_trip_changes_nothing_of_the_outcome(
 
 def interrupted(site: Site, **hooks: Hook) -> Interrupted:
     """A client of the site with hooks."""
-    return Interrupted(site.connect(), **hooks)
+    return Interrupted(site.client, **hooks)

@@ -35,7 +35,7 @@ def assert_lived(site: Site, *subjects: str) -> None:
 
 def test_a_worker_that_was_suspended_between_read_and_commit_commits_nothing(site: Site) -> None:
     subjects = [f"w-{number}" for number in range(12)]
-    overtaken: list[dict[bytes, bytes]] = []
+    overtaken: list[dict[bytes, object]] = []
 
     def overtake(commands: Sequence[Sequence[Argument]]) -> None:
         if holds(commands, COMMIT._hash) and not overtaken:
@@ -69,7 +69,7 @@ def test_two_workers_that_snatch_the_partitions_from_each_other_apply_each_event
     emit_life(site, *subjects)
     site.route()
     for worker in workers:
-        worker._pace.count = 3
+        worker._reading.pace.count = 3
     for turn in range(40):
         site.now_ms += 1_001
         if turn % 3 == 0:

@@ -68,7 +68,7 @@ def test_a_batch_of_thousands_of_events_of_one_workflow_is_committed_at_once(val
     names = ["paused", "resumed"] * 6_000
     site.emit(site.event("w", "started"), *(site.event("w", name) for name in names))
     site.route()
-    worker._pace.count = 20_000
+    worker._reading.pace.count = 20_000
     assert worker.step(0) == 12_001
     assert len(site.records("w")) == 12_001
     assert site.letters() == []
@@ -134,17 +134,25 @@ def test_entries_that_no_router_wrote_are_passed_over(site: Site, caplog: pytest
     assert caplog.text.count("no router wrote") == 5
 
 
-def test_a_snapshot_of_a_newer_format_makes_dead_letters_and_is_left_alone(site: Site) -> None:
+def test_what_a_newer_version_wrote_leaves_its_partition_to_workers_of_that_version(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     worker = site.worker()
     key = site.of("newer").workflow("newer")
     site.client.call("SET", key, b"\xfe-from the future")
-    site.emit(site.event("newer", "started"), site.event("w", "started"), site.event("newer", "paused"))
-    site.settle(worker)
-    letters = site.letters()
-    assert [letter.reason for letter in letters] == ["unreadable", "unreadable"]
-    assert "format 254" in letters[0].detail
+    other = next(f"w-{number}" for number in range(99) if site.of(f"w-{number}") is not site.of("newer"))
+    for _ in range(3):
+        site.emit(site.event("newer", "started"), site.event(other, "started"), site.event("newer", "paused"))
+        site.settle(worker)
+        site.pass_ms(worker, 6_000)
+    assert site.letters() == []
     assert site.client.get(key) == b"\xfe-from the future"
-    assert site.status("w") == "running"
+    assert site.status(other) == "running"
+    assert caplog.text.count("waits: workflow newer: the snapshot has format 254") == 1
+    site.client.delete(key)
+    site.pass_ms(worker, 6_000)
+    site.settle(worker)
+    assert results(site, "newer")[:2] == [("started", "applied"), ("paused", "applied")]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("odd"), SystemExit(3), ValueError("\udc80"), RecursionError()])
@@ -200,7 +208,7 @@ def test_a_clock_that_is_put_back_does_not_make_it_idle(site: Site) -> None:
     rival = site.worker()
     site.settle(rival)
     site.settle(worker)
-    site.client.delete(*(site.keys.of(partition).meta for partition in range(PARTITIONS)))
+    site.client.delete(site.keys.workers, *(site.keys.of(partition).meta for partition in range(PARTITIONS)))
     site.now_ms += 1_001
     site.emit(site.event("w", "started"))
     site.settle(worker)

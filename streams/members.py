@@ -1,0 +1,54 @@
+"""Who shares a role: the processes that are there, and how many partitions are each one's fair share."""
+
+from collections.abc import Collection
+
+import msgspec
+
+from streams.client import Client
+from streams.errors import check_type
+from streams.scripts import ATTEND
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The members, the one that joined first before the others, the place of one of them, and the server's time."""
+
+    members: tuple[str, ...]
+    rank: int
+    now_ms: int
+
+    def of(self, partitions: int) -> int:
+        """How many partitions are this member's: even, and the oldest have what is left over.
+
+        Who joins makes the others' shares only smaller, who leaves only larger: nobody gives up what it must take back.
+        """
+        each, left_over = divmod(partitions, len(self.members))
+        return each + (self.rank < left_over)
+
+
+class Members:
+    """One process among those of a role. `name` is what it is known by, unique; it counts for `lease_ms` at a time."""
+
+    def __init__(self, client: Client, key: bytes, name: str, lease_ms: int) -> None:
+        self._client = client
+        self._key = key
+        self._name = name
+        self._lease_ms = lease_ms
+        self._joined: bytes = b""  # kept, so that who was taken for dead comes back in its old place
+
+    def attend(self, dead: Collection[str] = ()) -> Share:
+        """Be there for another lease; who is there now, without those that are known to be `dead`.
+
+        Raises redis.RedisError and KeyTypeError.
+        """
+        reply = ATTEND.call(self._client, [self._key], [self._name, self._joined, self._lease_ms, *dead])
+        check_type(reply)
+        self._joined = reply[1]
+        present = zip(reply[4::2], reply[3::2], strict=True)
+        members = tuple(
+            name.decode(errors="replace") for _, name in sorted((int(since), name) for since, name in present)
+        )
+        return Share(members, members.index(self._name), int(reply[2]))
+
+    def leave(self) -> None:
+        """Be there no longer, so that the others need not wait. Raises redis.RedisError and KeyTypeError."""
+        check_type(ATTEND.call(self._client, [self._key], [self._name, "", 0]))
