@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from streams.status import WorkflowView
 
 
-def describe_workflow(view: "WorkflowView", trace: str | None) -> dict[str, Any]:
-    """One workflow. Times are RFC 3339 text, `states` are the active ones with the time of entry."""
+def describe_workflow(view: "WorkflowView", trace: str | None, now_ms: int) -> dict[str, Any]:
+    """One workflow. Times are RFC 3339 text, `states` are the active ones with the time of entry, `overdue` are those
+    of the `deadlines` that are due now and have not been applied."""
     snapshot = view.snapshot
     return {
         "id": view.id,
@@ -30,6 +31,7 @@ def describe_workflow(view: "WorkflowView", trace: str | None) -> dict[str, Any]
         "reason": snapshot.reason,
         "trace_id": trace,
         "deadlines": {path: format_instant(due_ns) for path, due_ns in snapshot.deadlines.items()},
+        "overdue": list(view.overdue(now_ms)),
         "waiting": snapshot.waiting,
         "parent": snapshot.parent,
     }
@@ -48,6 +50,7 @@ def describe_record(record: Record) -> dict[str, Any]:
         "left": [step[1:] for step in record.steps if step[0] == "-"],
         "entered": [step[1:] for step in record.steps if step[0] in "+*"],
         "outcome": record.outcome,
+        "version": record.version,
         "sequence": event.sequence,
         "position": event.position,
         "traceparent": event.traceparent,

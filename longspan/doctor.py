@@ -20,7 +20,7 @@ from longspan.store import open_store
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {check, verdict, detail, remedy}.")
 def doctor(as_json: bool) -> None:
-    """Check Redis (version, noeviction, persistence), clock, worker, backlog, outbox, endpoint and machines.
+    """Check Redis (version, noeviction, persistence), clock, work, deadlines, outbox, endpoint and machines.
 
     \b
       longspan doctor

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Verdict = Literal["ok", "warn", "fail"]
 
 MOST_SKEW_MS = 1_000
-MOST_BACKLOG = 10_000
 OLDEST_OUTBOX_MS = 60_000
 
 
@@ -33,15 +32,15 @@ class Finding:
 
 
 def examine_store(store: Store, settings: Settings, now_ms: Callable[[], int]) -> Iterator[Finding]:
-    """Server, its persistence and clock, then worker, backlog, outbox and what was set aside.
+    """Server, its persistence and clock, then the work, the outbox and what was set aside.
 
     Raises StreamsError or redis.RedisError where the server cannot be used at all.
     """
-    from streams.client import check_server, persistence
+    from longspan.work import examine_work
+    from streams.server_check import persistence
 
     client = store.client
-    server = check_server(client)
-    yield Finding("server", "ok", f"{server} at {store.shown}, maxmemory-policy noeviction")
+    yield _examine_server(store)
     kept = persistence(client)
     if kept == "append-only file":
         yield Finding("persistence", "ok", kept)
@@ -61,10 +60,19 @@ def examine_store(store: Store, settings: Settings, now_ms: Callable[[], int]) -
         return
     yield Finding("partitions", "ok", f"{partitions} under prefix {settings.prefix}")
     server_ms = int(seconds) * 1000 + int(microseconds) // 1000
-    yield _examine_worker(store, partitions, server_ms)
-    yield _examine_backlog(store, partitions)
+    yield from examine_work(store, partitions, server_ms)
     yield _examine_outbox(store, partitions, server_ms)
     yield from _examine_set_aside(store, partitions)
+
+
+def _examine_server(store: Store) -> Finding:
+    from streams.errors import NotPermittedError
+    from streams.server_check import check_server
+
+    try:
+        return Finding("server", "ok", f"{check_server(store.client)} at {store.shown}, maxmemory-policy noeviction")
+    except NotPermittedError as error:
+        return Finding("server", "warn", f"{store.shown}: {error}", "Allow +info, or look as another user.")
 
 
 def examine_endpoint(settings: Settings, now_seconds: Callable[[], float]) -> Finding:
@@ -99,29 +107,6 @@ def examine_machines(settings: Settings) -> Finding:
     return Finding("machines", "ok", ", ".join(f"{machine.name} {machine.version}" for machine in catalog))
 
 
-def _examine_worker(store: Store, partitions: int, server_ms: int) -> Finding:
-    held = _each(store.client, partitions, lambda number: ("HMGET", store.keys.of(number).meta, "owner", "until"))
-    owners = {owner for owner, until in held if owner and int(until or 0) > server_ms}
-    owned = sum(1 for owner, until in held if owner and int(until or 0) > server_ms)
-    if not owners:
-        return Finding("worker", "fail", "none is running", "Start one: longspan worker")
-    names = ", ".join(sorted("/".join(owner.decode().split("/")[::2][:2]) for owner in owners))
-    detail = f"{owned} of {partitions} partitions are held by {names}"
-    if owned < partitions:
-        return Finding("worker", "warn", detail, "The rest moves to a worker within LONGSPAN_LEASE; look again then.")
-    return Finding("worker", "ok", detail)
-
-
-def _examine_backlog(store: Store, partitions: int) -> Finding:
-    groups = _each(store.client, partitions, lambda number: ("XINFO", "GROUPS", store.keys.of(number).events))
-    lag = sum(_lag(group) for group in groups)
-    waiting = int(store.client.call("XLEN", store.keys.events)) + lag
-    detail = f"{waiting} events are not folded yet"
-    if waiting > MOST_BACKLOG:
-        return Finding("backlog", "warn", detail, "See whether the worker keeps up: longspan status, its log.")
-    return Finding("backlog", "ok", detail)
-
-
 def _examine_outbox(store: Store, partitions: int, server_ms: int) -> Finding:
     depth = sum(_each(store.client, partitions, lambda number: ("XLEN", store.keys.of(number).outbox)))
     firsts = _each(
@@ -139,12 +124,21 @@ def _examine_outbox(store: Store, partitions: int, server_ms: int) -> Finding:
 def _examine_set_aside(store: Store, partitions: int) -> Iterator[Finding]:
     from longspan.refusals import count_refusals
     from streams.deadletters import count_dead_letters
+    from streams.parked import count_awaited
 
     letters = count_dead_letters(store.client, store.keys, partitions)
     if letters:
         yield Finding("dead letters", "warn", f"{letters} events were not applied", "longspan deadletters list")
     else:
         yield Finding("dead letters", "ok", "none")
+    awaited = count_awaited(store.client, store.keys, partitions)
+    if awaited:
+        missing = [f"{name or 'a machine'} {version or ''}".strip() for name, version in awaited]
+        waits = ", ".join(f"{count} for {name}" for name, count in zip(missing, awaited.values(), strict=True))
+        remedy = "Load these machines in every worker, or see longspan deadletters list."
+        yield Finding("parked", "warn", f"workflows wait for machines that were not loaded: {waits}", remedy)
+    else:
+        yield Finding("parked", "ok", "no workflow waits for a machine")
     refused = count_refusals(store.client, store.keys, partitions)
     if refused:
         detail = f"the endpoint refused {refused} spans or requests"
@@ -156,11 +150,3 @@ def _examine_set_aside(store: Store, partitions: int) -> Iterator[Finding]:
 def _each(client: "Client", partitions: int, command: Callable[[int], tuple[Any, ...]]) -> list[Any]:
     replies = client.call_all([command(number) for number in range(partitions)], raise_on_error=False)
     return [reply for reply in replies if not isinstance(reply, Exception)]  # a stream that is not there yet
-
-
-def _lag(groups: Any) -> int:
-    """The lag of the first group; redis-py gives pairs or a mapping, depending on how it was asked."""
-    for group in groups:
-        facts = group if isinstance(group, dict) else dict(zip(group[::2], group[1::2], strict=False))
-        return int(facts.get("lag", facts.get(b"lag", 0)) or 0)
-    return 0

@@ -25,6 +25,7 @@ STATUSES = ("waiting", "running", "ok", "error", "timeout", "cancelled")
 @click.argument("workflow_id", metavar="[ID]", required=False)
 @click.option("--machine", help="Only workflows of this machine.")
 @click.option("--status", "status_name", type=click.Choice(STATUSES), help="Only workflows with this status.")
+@click.option("--overdue", is_flag=True, help="Only workflows with a deadline that is due and has not been applied.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many to list at most.")
 @click.option("--events", is_flag=True, help="With an ID: its events too, rejected and late ones with the reason.")
 @click.option("--run", type=click.IntRange(1), help="With an ID: the events of an earlier run.")
@@ -33,6 +34,7 @@ def status(
     workflow_id: str | None,
     machine: str | None,
     status_name: str | None,
+    overdue: bool,
     limit: int,
     events: bool,
     run: int | None,
@@ -43,31 +45,27 @@ def status(
     \b
       longspan status
       longspan status --machine order --status running
+      longspan status --overdue
       longspan status wf-42 --events
     """
     if workflow_id is None and (events or run is not None):
         raise click.UsageError("--events and --run go with the id of a workflow")
-    if workflow_id is not None and (machine or status_name):
-        raise click.UsageError("--machine and --status filter the list: leave the id out")
+    if workflow_id is not None and (machine or status_name or overdue):
+        raise click.UsageError("--machine, --status and --overdue filter the list: leave the id out")
     settings = read_settings(os.environ)
     store = open_store(settings)
     if workflow_id is None:
-        return _list(store, settings, machine, status_name, limit, as_json)
+        filters = {"machine": machine, "status": status_name, "overdue_ms": _now_ms() if overdue else None}
+        return _list(store, settings, filters, limit, as_json)
     return _show(store, settings, workflow_id, run, events or run is not None, as_json)
 
 
-def _list(
-    store: Store, settings: Settings, machine: str | None, status_name: str | None, limit: int, as_json: bool
-) -> None:
+def _list(store: Store, settings: Settings, filters: dict[str, Any], limit: int, as_json: bool) -> None:
     from machines.durations import format_duration
     from streams.status import list_workflows
 
     partitions = store.partitions
-    views = (
-        list_workflows(store.client, store.keys, partitions, machine=machine, status=status_name, limit=limit)
-        if partitions
-        else []
-    )
+    views = list_workflows(store.client, store.keys, partitions, limit=limit, **filters) if partitions else []
     if as_json:
         return click.echo(json.dumps([_describe(store, settings, view) for view in views], indent=2))
     if not views:
@@ -80,10 +78,11 @@ def _list(
             view.snapshot.status,
             ", ".join(_innermost(view)) or "-",
             f"{format_duration(now_ns - view.snapshot.updated_ns)} ago" if view.snapshot.updated_ns else "-",
+            _tell_deadline(view, now_ns),
         )
         for view in views
     ]
-    return click.echo(align(("ID", "MACHINE", "STATUS", "STATES", "CHANGED"), rows))
+    return click.echo(align(("ID", "MACHINE", "STATUS", "STATES", "CHANGED", "DEADLINE"), rows))
 
 
 def _show(store: Store, settings: Settings, workflow_id: str, run: int | None, events: bool, as_json: bool) -> None:
@@ -105,6 +104,8 @@ def _show(store: Store, settings: Settings, workflow_id: str, run: int | None, e
     for name, value in described.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key} {'since ' if name == 'states' else ''}{held}" for key, held in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(value)
         if value not in (None, "", 0):
             click.echo(f"{name.replace('_', ' '):<12}{value}")
     if events:
@@ -118,7 +119,7 @@ def _describe(store: Store, settings: Settings, view: "WorkflowView") -> dict[st
     from streams.status import read_journal
 
     journal = read_journal(store.client, store.keys, store.partitions or 0, view.id) if view.snapshot.run else None
-    return describe_workflow(view, own_trace(settings.namespace, view.id, *journal) if journal else None)
+    return describe_workflow(view, own_trace(settings.namespace, view.id, *journal) if journal else None, _now_ms())
 
 
 def _describe_former(settings: Settings, workflow_id: str, journal: "Journal | None") -> dict[str, Any]:
@@ -142,6 +143,22 @@ def _tell(record: "Record") -> tuple[str, str, str, str]:
     marks = {"+": "entered ", "*": "reached ", "-": "left "}
     effect = record.reason or ", ".join(marks[step[0]] + step[1:] for step in record.steps) or "nothing changed"
     return format_instant(record.event.time_ns), record.event.type, record.result, effect
+
+
+def _tell_deadline(view: "WorkflowView", now_ns: int) -> str:
+    """The next deadline, from now."""
+    from machines.durations import format_duration
+
+    due_ns = min(view.snapshot.deadlines.values(), default=None)
+    if due_ns is None:
+        return "-"
+    if due_ns <= now_ns:
+        return f"overdue for {format_duration(now_ns - due_ns)}"
+    return f"in {format_duration(due_ns - now_ns)}"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _innermost(view: "WorkflowView") -> list[str]:

@@ -1,33 +1,42 @@
 """One batch: the entries that were read of some partitions, folded and committed."""
 
 import logging
-from asyncio import CancelledError
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from machines.changes import Dead, Limits
-from machines.errors import SnapshotError
+from machines.errors import NewerSnapshotError, SnapshotError
 from machines.events import Event, decode_event
+from machines.interpreter import FAULTS
+from machines.parked import Discard, discard
 from machines.run import Interpreters
+from machines.timeouts import cancel_deadline, deadline_key, is_deadline, is_running
 from machines.workflow import Workflow
 from streams.client import Client
 from streams.commit import Commit, Indexed, index, run_commits
-from streams.errors import UNREADABLE, KeyTypeError
+from streams.errors import UNREADABLE, KeyTypeError, NewerDataError
 from streams.keys import Keys
 from streams.lease import Lease
+from streams.listed import POSTPONE_MS
+from streams.parked import DISCARD
 from streams.residence import Residence
+from streams.schedule import FIRED
 
 logger = logging.getLogger(__name__)
 
 Entry = tuple[bytes, Sequence[bytes]]
+Order = Event | Discard  # what an entry asks for
 Spoilt = dict[str | tuple[str, str, str], tuple[str, str]]  # workflow id, or an event's place -> (reason, detail)
-FAULTS = (Exception, SystemExit, GeneratorExit, CancelledError)  # what the code of a chart may raise
+_decode_discard = msgspec.msgpack.Decoder(Discard).decode
 
 
 class Folder:
     """Folds entries into workflows and commits, partition by partition.
 
-    What cannot be folded becomes a dead letter: the rest of the batch is folded again without it.
+    What cannot be folded becomes a dead letter: the rest of the batch is folded again without it. Where a newer version
+    of Longspan wrote a workflow, nothing of its partition is folded: it is for a worker of that version.
     """
 
     def __init__(
@@ -89,10 +98,13 @@ class Folder:
             self._residence.forget(partition)
             raise outcome
 
-    def _read(self, partition: int, entries: Sequence[Entry]) -> list[Event]:
-        events = []
+    def _read(self, partition: int, entries: Sequence[Entry]) -> list[Order]:
+        events: list[Order] = []
         for entry_id, fields in entries:
             try:
+                if fields[0] == DISCARD:
+                    events.append(_decode_discard(fields[1]))
+                    continue
                 if fields[0] != b"e":
                     raise ValueError(fields[0])
                 events.append(decode_event(fields[1]))
@@ -103,7 +115,7 @@ class Folder:
 
     def _try(
         self,
-        remaining: Mapping[int, Sequence[Event]],
+        remaining: Mapping[int, Sequence[Order]],
         batch: Mapping[int, Sequence[Entry]],
         leases: Mapping[int, Lease],
         spoilt: Mapping[int, Spoilt],
@@ -113,8 +125,13 @@ class Folder:
             partition: dict.fromkeys(event.subject for event in events) for partition, events in remaining.items()
         }
         loaded = self._residence.fetch(subjects)
+        outcomes: dict[int, Exception | None] = {}
         commits, tallies = [], {}
         for partition, events in remaining.items():
+            newer = _find_newer(partition, subjects[partition], loaded)
+            if newer is not None:
+                outcomes[partition] = newer
+                continue
             while True:
                 commit, tally = Commit(self._keys.of(partition), leases[partition]), Counter[str]()
                 if self._fold_partition(partition, events, loaded, spoilt[partition], (commit, tally), now_ms):
@@ -124,7 +141,7 @@ class Folder:
             entries = batch[partition]
             commits.append((partition, commit, entries[-1][0], len(entries)))
             tallies[partition] = tally
-        outcomes = run_commits(self._client, commits)
+        outcomes |= run_commits(self._client, commits)
         for partition, outcome in outcomes.items():
             if outcome is None:
                 self.results.update(tallies[partition])
@@ -135,7 +152,7 @@ class Folder:
     def _fold_partition(
         self,
         partition: int,
-        events: Sequence[Event],
+        events: Sequence[Order],
         loaded: Mapping[tuple[int, str], Workflow | SnapshotError],
         spoilt: Spoilt,
         target: tuple[Commit, Counter[str]],
@@ -149,15 +166,29 @@ class Folder:
             workflow = loaded[partition, event.subject]
             if isinstance(workflow, SnapshotError):
                 spoilt.setdefault(event.subject, ("unreadable", str(workflow)))
+            if isinstance(event, Discard):
+                if isinstance(workflow, Workflow) and event.subject not in spoilt:
+                    touched.setdefault(event.subject, (workflow, index(workflow, limits)))
+                    tally["dropped"] += discard(workflow, event.identities)
+                continue
             if spoilt:
                 why = spoilt.get(event.subject) or spoilt.get(_place(event))
+                if why is not None and is_deadline(event) and event.subject in spoilt:
+                    # Nothing is wrong with the deadline: it fires again, until its workflow can be read and written.
+                    commit.add(
+                        "ZADD", self._keys.of(partition).deadlines, "zset", str(now_ms + POSTPONE_MS), event.subject
+                    )
+                    continue
                 if why is not None:
                     commit.add_dead(Dead(event, why[0], "subject", why[1]))
                     tally["dead"] += 1
+                    if is_deadline(event) and isinstance(workflow, Workflow):  # it has had its turn, later ones go on
+                        _touch(touched, workflow, event, limits)
+                        if is_running(workflow.snapshot, event):
+                            cancel_deadline(workflow.snapshot, deadline_key(event))
                     continue
             assert isinstance(workflow, Workflow)
-            if event.subject not in touched:
-                touched[event.subject] = workflow, index(workflow, limits)
+            _touch(touched, workflow, event, limits)
             try:
                 tally[workflow.receive(interpreters, limits, event, now_ms)] += 1
             except FAULTS as error:
@@ -169,13 +200,31 @@ class Folder:
             commit.add_workflow(workflow, workflow.take(), before, index(workflow, limits), now_ms)
         return True
 
-    def _blame(self, partition: int, error: KeyTypeError, events: Sequence[Event], spoilt: Spoilt) -> bool:
+    def _blame(self, partition: int, error: KeyTypeError, events: Sequence[Order], spoilt: Spoilt) -> bool:
         """Whether a key of one workflow holds the wrong type; its events become dead letters then."""
         subject = self._keys.of(partition).subject_of(error.key)
         if subject is None or subject in spoilt or all(event.subject != subject for event in events):
             return False
         spoilt[subject] = ("wrong-key-type", str(error))
         return True
+
+
+def _find_newer(
+    partition: int, subjects: Iterable[str], loaded: Mapping[tuple[int, str], Workflow | SnapshotError]
+) -> NewerDataError | None:
+    for subject in subjects:
+        found = loaded[partition, subject]
+        if isinstance(found, NewerSnapshotError):
+            return NewerDataError(subject, str(found))
+    return None
+
+
+def _touch(touched: dict[str, tuple[Workflow, Indexed]], workflow: Workflow, event: Event, limits: Limits) -> None:
+    """Note what the indexes say of a workflow before its first event; nothing of its deadlines once one has fired."""
+    if event.subject not in touched:
+        touched[event.subject] = workflow, index(workflow, limits)
+    if is_deadline(event):
+        touched[event.subject] = workflow, msgspec.structs.replace(touched[event.subject][1], due_ms=FIRED)
 
 
 def _place(event: Event) -> tuple[str, str, str]:

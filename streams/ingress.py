@@ -8,13 +8,17 @@ import msgspec
 from machines.entries import parse_entry
 from machines.errors import EventError
 from machines.events import encode_event
-from streams.client import BLOCK_MS, Client, read_streams
+from streams.bell import Bell
+from streams.client import BLOCK_MS, Client
 from streams.errors import KeyTypeError, check_type
 from streams.keys import Keys, partition_of
 from streams.pace import Pace
-from streams.scripts import ROUTE
+from streams.rewinding import forget_what_was_lost, order, routing_keys
+from streams.scripts import PASS_OVER, ROUTE
 
 logger = logging.getLogger(__name__)
+
+START = b"0-0"
 
 
 def emit(client: Client, keys: Keys, entries: Iterable[Mapping[bytes, bytes]]) -> list[bytes]:
@@ -36,17 +40,17 @@ class Router:
         self._client = client
         self._keys = keys
         self._partitions = partitions
-        self._cursor: bytes = b"0-0"
-        self._kept: bytes | None = None  # the first entry that could not be routed, since the start of the stream
-        self._blocked: set[int] = set()  # partitions of such entries: what comes behind must not overtake them
+        self._cursor: bytes = START
+        self._blocked: dict[int, bytes] = {}  # by partition, its first entry that waits: no later one may overtake it
+        self._in_doubt = True  # whether the stream still is the one that the partitions' positions are of
         self._told: set[str] = set()
         self._pace = Pace()
+        self._bell = Bell(client, keys)
 
     def restart(self) -> None:
         """Read again from the start of the stream, after anything that leaves a doubt."""
-        self._cursor = b"0-0"
-        self._kept = None
-        self._blocked.clear()
+        self._in_doubt = True
+        self._begin()
 
     def step(self, block_ms: int = BLOCK_MS) -> int:
         """Route one batch, waiting at most `block_ms` for it; how many entries were read.
@@ -54,25 +58,32 @@ class Router:
         Raises redis.RedisError, and KeyTypeError where the ingress key itself holds another type.
         """
         name = self._keys.events
-        entries = read_streams(self._client, {name: self._cursor}, self._pace.count, block_ms).get(name)
+        entries = self._bell.read({name: self._cursor}, self._pace.count, block_ms).get(name)
         if not entries:
-            if self._kept is not None:
-                self.restart()
+            if self._blocked:
+                self._begin()
             return 0
+        if self._in_doubt:
+            forget_what_was_lost(self._client, self._keys, self._partitions)
+            self._in_doubt = False
         self._pace.note(sum(len(part) for _, fields in entries for part in fields), len(entries))
-        unrouted = self._route(entries)
+        self._route(entries)
         self._cursor = entries[-1][0]
-        self._kept = self._kept or unrouted
-        if self._kept is not None:
-            self._client.call("XTRIM", name, "MINID", self._kept)
+        if self._blocked:
+            self._client.call("XTRIM", name, "MINID", min(self._blocked.values(), key=order))
+            self._note_passed_over()
         else:
             # MINID keeps the id it names, and the one after the highest cannot be written.
             self._client.call_all([("XTRIM", name, "MINID", self._cursor), ("XDEL", name, self._cursor)])
             self._told.clear()
         return len(entries)
 
-    def _route(self, entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> bytes | None:
-        """Route entries; the first that could not be, since a key of its partition holds another type."""
+    def _begin(self) -> None:
+        self._cursor = START
+        self._blocked = {}
+
+    def _route(self, entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> None:
+        """Route entries, but those of blocked partitions: a partition is blocked when a key holds another type."""
         calls: dict[int, list[bytes]] = {}
         for entry_id, flat in entries:
             fields = dict(zip(flat[::2], flat[1::2], strict=True))
@@ -80,29 +91,34 @@ class Router:
                 event = parse_entry(fields, entry_id.decode())
             except EventError as error:
                 partition = partition_of(entry_id.decode(), self._partitions)
-                calls.setdefault(partition, []).extend((entry_id, *dead_fields(error, entry_id, flat)))
+                calls.setdefault(partition, [b""]).extend((entry_id, *dead_fields(error, entry_id, flat)))
                 continue
             partition = partition_of(event.subject, self._partitions)
-            calls.setdefault(partition, []).extend((entry_id, b"1", encode_event(event)))
-        unrouted = {calls.pop(partition)[0] for partition in self._blocked & calls.keys()}
-        scripted = []
-        for owned, args in ((self._keys.of(partition), args) for partition, args in calls.items()):
-            scripted.append(((owned.meta, owned.events, owned.dead), args))
+            calls.setdefault(partition, [b""]).extend((entry_id, b"1", encode_event(event)))
+        for partition in self._blocked:
+            calls.pop(partition, None)
+        scripted = [(routing_keys(self._keys.of(partition)), args) for partition, args in calls.items()]
         for (partition, args), reply in zip(calls.items(), ROUTE.call_each(self._client, scripted), strict=True):
             if isinstance(reply, Exception):
                 raise reply
             try:
                 check_type(reply)
             except KeyTypeError as error:
-                unrouted.add(args[0])
-                self._blocked.add(partition)
-                self._tell(error)
-        return next((entry_id for entry_id, _ in entries if entry_id in unrouted), None)
+                self._blocked[partition] = args[1]
+                self._tell(f"the events of a partition wait in {self._keys.events.decode()}: {error}")
 
-    def _tell(self, error: KeyTypeError) -> None:
-        if str(error) not in self._told:
-            self._told.add(str(error))
-            logger.error("the events of a partition wait in %s: %s", self._keys.events.decode(), error)
+    def _note_passed_over(self) -> None:
+        """Say how far the others are, so that their deadlines need not wait for what is blocked."""
+        passed_over = b" ".join(b"%d %s" % each for each in self._blocked.items())
+        try:
+            check_type(PASS_OVER.call(self._client, [self._keys.routed], [self._cursor, passed_over]))
+        except KeyTypeError as error:
+            self._tell(f"deadlines wait for a partition that is blocked: {error}")
+
+    def _tell(self, what: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            logger.error("%s", what)
 
 
 def dead_fields(error: EventError, entry_id: bytes, flat: Sequence[bytes]) -> list[bytes]:

@@ -8,7 +8,8 @@ from machines.errors import SnapshotError
 from machines.journal import Header, Record, decode_journal
 from machines.snapshot import Snapshot, decode_snapshot
 from streams.client import Client
-from streams.keys import Keys, partition_of, split_run_member
+from streams.keys import Keys, PartitionKeys, partition_of, split_run_member
+from streams.schedule import list_overdue
 
 PAGE = 500
 
@@ -19,6 +20,11 @@ class WorkflowView(msgspec.Struct, frozen=True):
     id: str
     partition: int
     snapshot: Snapshot
+
+    def overdue(self, at_ms: int) -> dict[str, int]:
+        """The deadlines that were due at that time and have not been applied: due times (ns) by what they are on."""
+        due = sorted(self.snapshot.deadlines.items(), key=lambda item: item[1])
+        return {key: due_ns for key, due_ns in due if due_ns <= at_ms * 1_000_000}
 
 
 def find_workflow(client: Client, keys: Keys, partitions: int, workflow_id: str) -> WorkflowView | None:
@@ -35,17 +41,21 @@ def list_workflows(
     *,
     machine: str | None = None,
     status: str | None = None,
+    overdue_ms: int | None = None,
     limit: int = 100,
 ) -> list[WorkflowView]:
     """Workflows that fit the filters, the one that changed last first; at most `limit`.
 
-    Reads every workflow that Redis holds: meant for a person, not for a poll. Raises redis.RedisError.
+    With `overdue_ms`, those with a deadline that was due then and has not been applied: only these are read. Without,
+    every workflow that Redis holds is: meant for a person, not for a poll. Raises redis.RedisError.
     """
     found = [
         view
         for partition in range(partitions)
-        for view in _read_partition(client, keys, partition)
-        if machine in (None, view.snapshot.machine) and status in (None, view.snapshot.status)
+        for view in _read_partition(client, keys, partition, overdue_ms)
+        if machine in (None, view.snapshot.machine)
+        and status in (None, view.snapshot.status)
+        and (overdue_ms is None or view.overdue(overdue_ms))
     ]
     found.sort(key=lambda view: (-view.snapshot.updated_ns, view.id))
     return found[:limit]
@@ -65,13 +75,12 @@ def read_journal(
     return decode_journal(entries) if entries else None
 
 
-def _read_partition(client: Client, keys: Keys, partition: int) -> Iterator[WorkflowView]:
+def _read_partition(client: Client, keys: Keys, partition: int, overdue_ms: int | None) -> Iterator[WorkflowView]:
     owned = keys.of(partition)
-    ids = dict.fromkeys(
-        [member.decode() for name in (owned.open, owned.held, owned.parked) for member in _members(client, name)]
-        + [split_run_member(member)[0] for member in _members(client, owned.ended)]
-    )
-    listed = list(ids)
+    if overdue_ms is None:
+        listed = _list_all(client, owned)
+    else:
+        listed = [overdue.workflow_id for overdue in list_overdue(client, [owned], overdue_ms)]
     for start in range(0, len(listed), PAGE):
         page = listed[start : start + PAGE]
         for workflow_id, stored in zip(page, client.call("MGET", *map(owned.workflow, page)), strict=True):
@@ -81,6 +90,14 @@ def _read_partition(client: Client, keys: Keys, partition: int) -> Iterator[Work
                 yield WorkflowView(workflow_id, partition, decode_snapshot(stored))
             except SnapshotError:
                 continue  # written by a newer version: `find_workflow` says so when it is asked for
+
+
+def _list_all(client: Client, owned: PartitionKeys) -> list[str]:
+    ids = dict.fromkeys(
+        [member.decode() for name in (owned.open, owned.held, owned.parked) for member in _members(client, name)]
+        + [split_run_member(member)[0] for member in _members(client, owned.ended)]
+    )
+    return list(ids)
 
 
 def _members(client: Client, name: bytes) -> list[bytes]:

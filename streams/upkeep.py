@@ -1,36 +1,41 @@
 """What a partition needs although nothing arrives: deadlines, the end of waiting, parts of long runs, retention."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 import redis
 
 from machines.changes import Limits
-from machines.errors import SnapshotError
-from machines.events import Event, encode_event
+from machines.interpreter import FAULTS
 from machines.run import Interpreters
-from machines.snapshot import Snapshot, decode_snapshot
 from machines.workflow import Workflow
-from streams.batch import FAULTS, Folder
+from streams.arrivals import Arrivals
+from streams.batch import Folder
 from streams.client import Client, check_kind
 from streams.commit import PART_AGE_MS, Commit, Indexed, index
 from streams.errors import FencedError, KeyTypeError
-from streams.keys import Keys, PartitionKeys, split_run_member
+from streams.firing import Firing
+from streams.keys import Keys
 from streams.lease import Lease
+from streams.listed import BATCH, POSTPONE_MS, load_listed
 from streams.residence import Residence
+from streams.retention import Retention
+from streams.timing import is_ahead
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500  # workflows that are seen to in one go
-POSTPONE_MS = 60_000  # for a workflow that cannot be read or changed
+OTHERS_MS = 1_000  # between two looks at what may be a second late, deadlines are looked at in every step
 TOLD_LIMIT = 1_000
 
 SeeTo = Callable[[int, Lease, Sequence[bytes], int], None]
 
 
 class Upkeep:
-    """Housekeeping of owned partitions, each step one fenced commit. Raises redis.RedisError throughout."""
+    """Housekeeping of owned partitions, each step one fenced commit. Raises redis.RedisError throughout.
+
+    `more` says whether the last step left something that is due: then the next one should come at once.
+    """
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class Upkeep:
         limits: Limits,
         retention_ms: int,
     ) -> None:
+        self.more = False
         self._client = client
         self._keys = keys
         self._folder = folder
@@ -49,36 +55,62 @@ class Upkeep:
         self._interpreters = interpreters
         self._limits = limits
         self._retention_ms = retention_ms
+        self._arrivals = Arrivals(client, keys)
+        self._firing = Firing(keys, folder, residence)
+        self._retention = Retention(client, keys, folder, residence)
+        self._others_ms = 0
         self._told: set[str] = set()
 
-    def step(self, leases: Mapping[int, Lease], now_ms: int) -> dict[int, Exception]:
-        """See to everything that is due at `now_ms`; the partitions where that failed, with the reason."""
-        tasks: list[tuple[Callable[[PartitionKeys], bytes], int, SeeTo]] = [
-            (lambda keys: keys.deadlines, now_ms, self._fire),
-            (lambda keys: keys.held, now_ms, self._expire),
-            (lambda keys: keys.open, now_ms, self._export_parts),
-            (lambda keys: keys.ended, now_ms - self._retention_ms, self._remove),
-        ]
-        listed = [
-            (partition, key(self._keys.of(partition)), until_ms, see_to)
-            for partition in leases
-            for key, until_ms, see_to in tasks
-        ]
+    def step(
+        self, leases: Mapping[int, Lease], now_ms: int, full: Collection[int] = frozenset()
+    ) -> dict[int, Exception]:
+        """See to what is due at `now_ms`, one page of each kind; the partitions where that failed, with the reason.
+
+        In `full` partitions only what leaves Redis is seen to: all else may make more traces.
+        """
+        self._firing.behind = False
+        listed = self._list(leases, now_ms, full)
         replies = self._client.call_all(
             (["ZRANGEBYSCORE", key, "-inf", until_ms, "LIMIT", 0, BATCH] for _, key, until_ms, _ in listed),
             raise_on_error=False,
         )
+        more = False
         failed: dict[int, Exception] = {}
-        for (partition, key, _, see_to), members in zip(listed, replies, strict=True):
+        for (partition, key, until_ms, see_to), members in zip(listed, replies, strict=True):
             try:
                 if isinstance(members, redis.ResponseError):
                     check_kind(self._client, key, "zset")
                     raise members
-                self._see_to(see_to, partition, leases[partition], members, now_ms)
+                seen_to = self._see_to(see_to, partition, leases[partition], members, until_ms)
             except (FencedError, KeyTypeError) as error:
                 failed[partition] = error
+            else:
+                more = more or (seen_to and len(members) == BATCH)
+        if more:
+            self._others_ms = 0
+        self.more = more or self._firing.behind
         self._residence.trim()
         return failed
+
+    def _list(
+        self, leases: Mapping[int, Lease], now_ms: int, full: Collection[int]
+    ) -> list[tuple[int, bytes, int, SeeTo]]:
+        """Partition, index, up to which score and who sees to it, of everything that is to be looked at now."""
+        fire_until_ms = self._arrivals.read(leases, now_ms) if leases else {}
+        owned = {partition: self._keys.of(partition) for partition in leases}
+        listed: list[tuple[int, bytes, int, SeeTo]] = [
+            (partition, keys.deadlines, fire_until_ms[partition], self._firing.fire)
+            for partition, keys in owned.items()
+            if partition not in full
+        ]
+        if not is_ahead(self._others_ms, now_ms, OTHERS_MS):
+            self._others_ms = now_ms + OTHERS_MS
+            for partition, keys in owned.items():
+                listed.append((partition, keys.ended, now_ms - self._retention_ms, self._retention.remove))
+                if partition not in full:
+                    listed.append((partition, keys.held, now_ms, self._expire))
+                    listed.append((partition, keys.open, now_ms, self._export_parts))
+        return listed
 
     def release_parked(self, partition: int, lease: Lease, now_ms: int) -> Exception | None:
         """Apply the events that waited for a machine which is loaded now; called when a partition was taken.
@@ -96,11 +128,11 @@ class Upkeep:
             return error
         return None
 
-    def _see_to(self, see_to: SeeTo, partition: int, lease: Lease, members: Sequence[bytes], now_ms: int) -> None:
-        """Where a key of one workflow holds another type, see to the others."""
+    def _see_to(self, see_to: SeeTo, partition: int, lease: Lease, members: Sequence[bytes], until_ms: int) -> bool:
+        """Where a key of one workflow holds another type, see to the others; whether any could be seen to."""
         while members:
             try:
-                see_to(partition, lease, members, now_ms)
+                see_to(partition, lease, members, until_ms)
             except KeyTypeError as error:
                 subject = (self._keys.of(partition).subject_of(error.key) or "").encode()
                 others = [member for member in members if subject not in (member, member.partition(b":")[2])]
@@ -109,27 +141,14 @@ class Upkeep:
                 self._tell(str(error))
                 members = others
             else:
-                return
-
-    def _fire(self, partition: int, lease: Lease, members: Sequence[bytes], now_ms: int) -> None:
-        """Move due deadlines into the partition's own stream, so that a time-out is an event like any other."""
-        keys = self._keys.of(partition)
-        commit = Commit(keys, lease)
-        commit.add("ZREM", keys.deadlines, "zset", *members)
-        due: list[Event] = []
-        for workflow in self._load(partition, members, commit, keys.deadlines, now_ms):
-            event = workflow.due_deadline()
-            if event is not None and event.time_ns <= now_ms * 1_000_000:
-                due.append(event)
-        for event in sorted(due, key=lambda event: event.time_ns):
-            commit.add("XADD", keys.events, "stream", "*", "e", encode_event(event))
-        self._folder.commit(partition, commit, lease.cursor)
+                return True
+        return False
 
     def _expire(self, partition: int, lease: Lease, members: Sequence[bytes], now_ms: int) -> None:
         keys = self._keys.of(partition)
         commit = Commit(keys, lease)
         commit.add("ZREM", keys.held, "zset", *members)
-        workflows = self._load(partition, members, commit, keys.held, now_ms)
+        workflows = load_listed(self._residence, partition, members, commit, keys.held, now_ms)
         changed = self._change(
             partition, workflows, lambda workflow: workflow.expire(self._interpreters, self._limits, now_ms)
         )
@@ -142,7 +161,7 @@ class Upkeep:
     def _release(self, partition: int, lease: Lease, members: Sequence[bytes], now_ms: int) -> None:
         keys = self._keys.of(partition)
         commit = Commit(keys, lease)
-        workflows = self._load(partition, members, commit, keys.parked, now_ms)
+        workflows = load_listed(self._residence, partition, members, commit, keys.parked, now_ms)
         changed = self._change(
             partition, workflows, lambda workflow: workflow.release(self._interpreters, self._limits, now_ms)
         )
@@ -153,44 +172,10 @@ class Upkeep:
         commit = Commit(keys, lease)
         for member in members:
             commit.add("ZADD", keys.open, "zset", "XX", str(now_ms + PART_AGE_MS), member)
-        workflows = self._load(partition, members, commit, keys.open, now_ms)
+        workflows = load_listed(self._residence, partition, members, commit, keys.open, now_ms)
         grown = [workflow for workflow in workflows if workflow.snapshot.pending_spans]
         changed = self._change(partition, grown, Workflow.export_part)
         self._folder.touch(partition, lease, list(changed), list(changed.values()), now_ms, commit)
-
-    def _remove(self, partition: int, lease: Lease, members: Sequence[bytes], now_ms: int) -> None:
-        """Retention: delivered runs that ended long enough ago leave Redis."""
-        keys = self._keys.of(partition)
-        runs = [split_run_member(member) for member in members]
-        stored = self._client.call("MGET", *(keys.workflow(workflow_id) for workflow_id, _ in runs))
-        commit = Commit(keys, lease)
-        for member, (workflow_id, run), stored_snapshot in zip(members, runs, stored, strict=True):
-            snapshot = _read_snapshot(stored_snapshot)
-            if snapshot is not None and snapshot.run == run and snapshot.waiting:
-                later = now_ms - self._retention_ms + POSTPONE_MS
-                commit.add("ZADD", keys.ended, "zset", str(later), member)
-                continue
-            commit.add("ZREM", keys.ended, "zset", member)
-            commit.add("DEL", keys.journal(workflow_id, run), "list")
-            commit.add("DEL", keys.trace(workflow_id, run), "string")
-            if snapshot is not None and snapshot.run == run and snapshot.ended:
-                commit.add("DEL", keys.workflow(workflow_id), "string")
-                commit.add("DEL", keys.seen(workflow_id), "list")
-        self._residence.forget(partition, [workflow_id for workflow_id, _ in runs])
-        self._folder.commit(partition, commit, lease.cursor)
-
-    def _load(
-        self, partition: int, members: Sequence[bytes], commit: Commit, key: bytes, now_ms: int
-    ) -> list[Workflow]:
-        """The workflows that an index names; one that cannot be read is put off in it."""
-        loaded = self._residence.fetch({partition: [member.decode(errors="replace") for member in members]})
-        workflows = []
-        for (_, workflow_id), workflow in loaded.items():
-            if isinstance(workflow, SnapshotError):
-                commit.add("ZADD", key, "zset", str(now_ms + POSTPONE_MS), workflow_id)
-            else:
-                workflows.append(workflow)
-        return workflows
 
     def _change(
         self, partition: int, workflows: Sequence[Workflow], change: Callable[[Workflow], None]
@@ -215,10 +200,3 @@ class Upkeep:
                 self._told.clear()
             self._told.add(what)
             logger.error("%s", what, exc_info=error)
-
-
-def _read_snapshot(stored: bytes | None) -> Snapshot | None:
-    try:
-        return None if stored is None else decode_snapshot(stored)
-    except SnapshotError:
-        return None

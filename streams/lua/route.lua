@@ -1,7 +1,9 @@
-#!lua
--- KEYS: meta, events, dead. ARGV: for each ingress entry, in order: its id, then either '1' and the packed event, or the
--- number of fields and values of its dead letter and these. What was routed before is passed over, so that routing twice
--- changes nothing.
+#!lua flags=allow-oom
+-- KEYS: meta, events, dead. ARGV: a position that is to be forgotten ('' for none); then for each ingress entry, in
+-- order: its id, then either '1' and the packed event, or the number of fields and values of its dead letter and these.
+-- What was routed before is passed over, so that routing twice changes nothing.
+-- Allowed when memory is full: what is moved has been accepted already, and leaves the ingress stream as it comes here,
+-- so that routing frees as much as it takes. Nothing new comes in meanwhile: XADD by producers is refused by the server.
 local function after(a, b)
   local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
   local b_ms, b_seq = string.match(b, '^(%d+)-(%d+)$')
@@ -16,9 +18,14 @@ for key, expected in pairs({'hash', 'stream', 'stream'}) do
     return {'type', KEYS[key], kind, expected}
   end
 end
-local routed = redis.call('HGET', KEYS[1], 'routed') or '0-0'
-local count = 0
-local position = 1
+for _, name in ipairs({'XADD', 'HSET'}) do
+  if redis.acl_check_cmd and not redis.acl_check_cmd(name, KEYS[1]) then
+    return redis.error_reply('NOPERM the user may not run ' .. name .. ' in a script')
+  end
+end
+local stored = redis.call('HGET', KEYS[1], 'routed') or '0-0'
+local routed = stored == ARGV[1] and '0-0' or stored
+local position = 2
 while position <= #ARGV do
   local id = ARGV[position]
   local parts = tonumber(ARGV[position + 1])
@@ -29,9 +36,10 @@ while position <= #ARGV do
       redis.call('XADD', KEYS[3], '*', unpack(ARGV, position + 2, position + 1 + parts))
     end
     routed = id
-    count = count + 1
   end
   position = position + 2 + parts
 end
-redis.call('HSET', KEYS[1], 'routed', routed)
-return {'routed', count}
+if routed ~= stored then
+  redis.call('HSET', KEYS[1], 'routed', routed)
+end
+return {'routed'}

@@ -98,12 +98,12 @@ class Bench:
         command, environment, stream = contestant
         name = stream.partition(":")[0]
         self.collector.clear()
-        with started(command, environment, self.logs / f"{name}.log") as group, self._client() as client:
-            _append(client, stream, events(50, "warm"))
+        with started(command, environment, self.logs / f"{name}.log") as group, self.client() as client:
+            append(client, stream, events(50, "warm"))
             self.collector.wait_for(50 * SPANS_PER_WORKFLOW, group)
             backlog = events(workflows, "run")
             group.freeze()
-            _append(client, stream, backlog)
+            append(client, stream, backlog)
             begin = time.monotonic()
             group.thaw()
             spans = (50 + workflows) * SPANS_PER_WORKFLOW
@@ -116,16 +116,16 @@ class Bench:
     def ceiling(self, prefix: str, workflows: int) -> float:
         """Events a second that redis-py moves."""
         stream = f"{prefix}:events"
-        with self._client() as client:
-            _append(client, stream, events(workflows, "run"))
+        with self.client() as client:
+            append(client, stream, events(workflows, "run"))
             return workflows * EVENTS_PER_WORKFLOW / ceiling.move(client, stream, workflows * EVENTS_PER_WORKFLOW)
 
     def calm(self, prefix: str, seconds: float, idle_seconds: float) -> dict[str, float]:
         """Latency in ms at 100 events/s for `seconds`, then what the idle worker uses, and how soon it had started."""
         command, environment, stream = self.longspan(prefix)
         self.collector.clear()
-        with self._client() as client:
-            _append(client, stream, workflow("first", 0, time.time_ns()))
+        with self.client() as client:
+            append(client, stream, workflow("first", 0, time.time_ns()))
             with started(command, environment, self.logs / f"{prefix}.log") as group:
                 folded = _wait_for_key(client, Keys(prefix), "first", group) - group.begun
                 traced = self.collector.wait_for(SPANS_PER_WORKFLOW, group) - group.begun
@@ -149,7 +149,8 @@ class Bench:
             "processes": processes,
         }
 
-    def _client(self) -> "Redis":
+    def client(self) -> "Redis":
+        """A client of the server."""
         return self.server.client()
 
 
@@ -169,7 +170,8 @@ def _wait_for_key(client: Any, keys: Keys, subject: str, group: Group) -> float:
     raise RuntimeError(f"workflow {subject} was not there after {PATIENCE_SECONDS} s")
 
 
-def _append(client: "Redis", stream: str, entries: list[dict[str, str]]) -> None:
+def append(client: "Redis", stream: str, entries: list[dict[str, str]]) -> None:
+    """Put entries into a stream."""
     for begin in range(0, len(entries), 1_000):
         pipeline: Any = client.pipeline(transaction=False)
         for fields in entries[begin : begin + 1_000]:

@@ -8,8 +8,17 @@ BEGIN = "<!-- bench: begin -->"
 END = "<!-- bench: end -->"
 
 
-def table(figures: Mapping[str, Sequence[float]], calm: Mapping[str, Sequence[float]]) -> str:
-    """Markdown tables: events a second with spread and ratio, then the single figures beside their limits."""
+def table(
+    figures: Mapping[str, Sequence[float]],
+    calm: Mapping[str, Sequence[float]],
+    late: Mapping[str, Sequence[float]],
+    pending: int,
+    due: int,
+) -> str:
+    """Markdown tables: events a second with spread and ratio, then the single figures beside their limits.
+
+    `calm` is about a worker that has little to do, `late` about `pending` deadlines ahead and `due` ones at once.
+    """
     plain = statistics.median(figures["handwritten"])
     lines = [
         "| end to end, events a second | median | lowest to highest | to hand-written |",
@@ -33,9 +42,12 @@ def table(figures: Mapping[str, Sequence[float]], calm: Mapping[str, Sequence[fl
         "idle_percent_of_a_core": ("processor while idle", "{:.2f} % of a core", "1 %"),
         "resident_megabytes": ("resident memory of all its processes", "{:.0f} MB", "120 MB"),
         "processes": ("processes", "{:.0f}", ""),
+        "beside_pending": (f"events a second beside {pending:,} pending deadlines, to without", "{:.3f}", "0.97"),
+        "due": (f"{due:,} deadlines due at once: until all are applied", "{:.2f} s", "5 s"),
+        "due_together": ("the same, all in one partition", "{:.2f} s", "5 s"),
     }
     for key, (name, shape, limit) in limits.items():
-        lines.append(f"| {name} | {shape.format(statistics.median(calm[key]))} | {limit} |")
+        lines.append(f"| {name} | {shape.format(statistics.median({**calm, **late}[key]))} | {limit} |")
     return "\n".join(lines)
 
 

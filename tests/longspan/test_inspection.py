@@ -81,6 +81,7 @@ def test_the_list_shows_and_filters_workflows(folded: dict[str, str]) -> None:
     }
     assert [view["id"] for view in listed(folded, "status", "--status", "error")] == ["broken"]
     assert listed(folded, "status", "--machine", "order") == []
+    assert listed(folded, "status", "--overdue") == []
     assert len(listed(folded, "status", "--limit", "1")) == 1
     text = longspan("status", settings=folded).stdout
     assert "data_loader.processing" in text
@@ -126,9 +127,13 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(folded: dict[str, str]) 
         "clock": "ok",
         "partitions": "ok",
         "worker": "ok",
+        "ingress": "ok",
         "backlog": "ok",
+        "deadlines": "ok",
+        "waits": "ok",
         "outbox": "ok",
         "dead letters": "warn",
+        "parked": "ok",
         "refused spans": "warn",
         "endpoint": "ok",
         "machines": "ok",
@@ -161,7 +166,7 @@ def test_dead_letters_are_listed_shown_redriven_and_dropped(folded: dict[str, st
     assert "malformed" in longspan("deadletters", "list", settings=folded).stdout
     assert listed(folded, "deadletters", "list", "--reason", "early") == []
 
-    assert listed(folded, "deadletters", "redrive", by_field["time"]["id"]) == {"redriven": 1}
+    assert listed(folded, "deadletters", "redrive", by_field["time"]["id"]) == {"redriven": 1, "kept": 0}
     wait_for(lambda: {letter["id"] for letter in listed(folded, "deadletters", "list")} != set(), 10)
     assert listed(folded, "deadletters", "drop", by_field["type"]["id"]) == {"dropped": 1}
     wait_for(lambda: [letter["field"] for letter in listed(folded, "deadletters", "list")] == ["time"], 10)

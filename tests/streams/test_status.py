@@ -3,8 +3,10 @@
 import pytest
 
 from machines.errors import SnapshotError
+from streams.keys import partition_of
+from streams.schedule import Overdue, count_overdue, list_overdue
 from streams.status import find_workflow, list_workflows, read_journal
-from tests.streams.site import JOB, PARTITIONS, Site
+from tests.streams.site import JOB, PARTITIONS, START_MS, Site
 
 OTHER = JOB | {"machine": "other", "starts_on": ["com.example.other.started"]}
 
@@ -43,6 +45,35 @@ def test_filters_can_be_combined(busy: Site) -> None:
     assert ids(busy, machine="other") == ["other"]
     assert ids(busy, machine="job", status="ok") == ["ended"]
     assert ids(busy, machine="nobody") == []
+
+
+def test_what_is_overdue_is_found_whether_it_has_fired_or_not(site: Site) -> None:
+    worker = site.worker()
+    for subject in ("fired", "waits", "ahead"):
+        site.emit(site.event(subject, "started"), site.event(subject, "paused"))
+        site.settle(worker)
+        site.now_ms += 60_000
+    site.now_ms = START_MS + 605_000
+    leases = worker._holdings.leases
+    fired = partition_of("fired", PARTITIONS)
+    worker._upkeep.step({fired: leases[fired]}, START_MS + 602_000)
+    assert ids(site, overdue_ms=START_MS + 605_000) == ["waits", "fired"]
+    assert ids(site, overdue_ms=START_MS + 603_000) == ["fired"]
+    assert ids(site, overdue_ms=START_MS) == []
+    assert ids(site, overdue_ms=START_MS + 605_000, machine="other") == []
+    view = find_workflow(site.client, site.keys, PARTITIONS, "fired")
+    assert view
+    assert view.overdue(START_MS + 602_000) == {"paused": (START_MS + 602_000) * 1_000_000}
+    assert view.overdue(START_MS + 601_999) == {}
+    owned = [site.keys.of(number) for number in range(PARTITIONS)]
+    assert count_overdue(site.client, owned, START_MS + 605_000) == 2
+    assert list_overdue(site.client, owned, START_MS + 700_000, 2) == [
+        Overdue(START_MS + 602_000, "fired", True),
+        Overdue(START_MS + 604_000, "waits", False),
+    ]
+    site.settle(worker)
+    site.pass_ms(worker, 600_000)
+    assert ids(site, overdue_ms=START_MS * 2) == []
 
 
 def test_one_workflow_is_found_by_its_id(busy: Site) -> None:

@@ -1,4 +1,4 @@
-"""What happens although nothing arrives: deadlines, ends of waiting, parts of long runs, retention, parked events."""
+"""What happens although nothing arrives: ends of waiting, parts of long runs, retention, parked events."""
 
 import logging
 
@@ -6,7 +6,7 @@ import pytest
 
 from machines.workflow import Workflow
 from streams.outbox import OutboxItem
-from tests.streams.site import JOB, PARTITIONS, START_MS, Site
+from tests.streams.site import JOB, PARTITIONS, Site
 
 DAY_MS = 86_400_000
 NEXT = JOB | {"version": 2}
@@ -19,54 +19,6 @@ def types(site: Site, subject: str, run: int | None = None) -> list[str]:
 
 def items(site: Site) -> list[OutboxItem]:
     return [item for entry in site.outbox() for item in entry.items]
-
-
-def test_a_deadline_fires_through_the_stream_when_it_is_due(site: Site) -> None:
-    worker = site.worker()
-    site.emit(site.event("w", "started"), site.event("w", "paused"), site.event("left", "started"))
-    site.emit(site.event("left", "paused"), site.event("left", "resumed"))
-    site.settle(worker)
-    site.pass_ms(worker, 600_000)
-    assert site.status("w") == "running"
-    added = site.client.xinfo_stream(site.of("w").events)["entries-added"]
-    site.pass_ms(worker, 2_001)
-    assert site.client.xinfo_stream(site.of("w").events)["entries-added"] == added + 1
-    assert types(site, "w") == ["started applied", "paused applied", "deadline applied"]
-    assert site.records("w")[-1].event.time_ns == (START_MS + 602_000) * 1_000_000
-    assert site.status("w") == "timeout"
-    site.pass_ms(worker, DAY_MS)
-    assert types(site, "w")[2:] == ["deadline applied"]
-    assert site.status("left") == "running"
-
-
-def test_an_event_that_was_there_first_wins_over_the_deadline(site: Site) -> None:
-    worker = site.worker()
-    site.emit(site.event("w", "started"), site.event("w", "paused"))
-    site.settle(worker)
-    site.emit(site.event("w", "resumed"))
-    site.route()
-    site.pass_ms(worker, 700_000)
-    assert types(site, "w") == ["started applied", "paused applied", "resumed applied"]
-    assert site.status("w") == "running"
-
-
-def test_deadlines_that_were_missed_fire_in_the_order_of_their_due_times(site: Site) -> None:
-    worker = site.worker()
-    subjects = [f"w-{number}" for number in range(40)]
-    site.emit(*(site.event(subject, name) for subject in reversed(subjects) for name in ("started", "paused")))
-    site.settle(worker)
-    site.pass_ms(worker, DAY_MS)
-    assert {site.status(subject) for subject in subjects} == {"timeout"}
-    ended: dict[int, list[int]] = {}
-    for entry in site.outbox():
-        for item in entry.items:
-            if item.last:
-                ended.setdefault(entry.partition, []).append(site.records(item.workflow_id)[-1].event.time_ns)
-    assert sum(map(len, ended.values())) == len(subjects)
-    for times in ended.values():
-        assert len(times) > 1
-        assert times == sorted(times)
-    assert not any(site.client.exists(site.of(subject).deadlines) for subject in subjects)
 
 
 def test_early_events_are_given_up_after_their_time(site: Site) -> None:
@@ -98,7 +50,7 @@ def test_parked_events_go_on_when_a_worker_with_their_machine_takes_the_partitio
     old = site.worker()
     site.emit(site.event("w", "begun", machine="late"), site.event("w", "closed"), site.event("v", "started"))
     site.settle(old)
-    assert (site.status("w"), [letter.parked for letter in site.letters()]) == ("waiting", [True])
+    assert (site.status("w"), len(site.letters())) == ("waiting", 1)
     late = JOB | {"machine": "late", "starts_on": ["com.example.job.begun"]}
     site.end_leases()
     new = site.worker(catalog=site.load(JOB, late))
@@ -159,6 +111,20 @@ def test_retention_takes_what_was_delivered_long_enough_ago_and_nothing_else(sit
     assert {b"workflow:again", b"journal:2:again", b"workflow:undelivered", b"journal:1:undelivered"} <= set(left)
     assert site.status("again") == "running"
     assert site.client.zscore(site.of("gone").ended, b"1:gone") is None
+
+
+def test_retention_leaves_alone_what_a_newer_version_has_written(site: Site) -> None:
+    worker = site.worker()
+    site.emit(site.event("w", "started"), site.event("w", "finished"))
+    site.settle(worker)
+    site.deliver()
+    kept = site.client.call("GET", site.of("w").workflow("w"))
+    site.client.call("SET", site.of("w").workflow("w"), b"\xfe")
+    site.pass_ms(worker, 7 * DAY_MS + 1)
+    site.client.call("SET", site.of("w").workflow("w"), kept)
+    assert site.records("w")
+    site.pass_ms(worker, 61_000)
+    assert site.view("w") is None
 
 
 def test_an_event_for_a_run_that_retention_has_taken_waits_for_a_start(site: Site) -> None:
