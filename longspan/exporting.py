@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING
 
 from longspan.endpoint import read_endpoint
 from longspan.errors import FAILED, SettingsError
+from longspan.export_report import Reporter, Timed
 from longspan.failure import explain
 from longspan.logs import log_to_stderr
 from longspan.memory import give_back
 from longspan.settings import Settings, read_settings
+from longspan.signin import as_exporter
 from longspan.store import open_store
 from longspan.tether import when_parent_ends
 
 if TYPE_CHECKING:
     from spans.answer import Answer
     from spans.delivery import Delivery
+    from streams.export_leases import ExportLeases
 
 logger = logging.getLogger("longspan.exporter")
+
+_STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Discarding:
@@ -47,10 +52,11 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     stop = threading.Event()
     when_parent_ends(stop.set)
+    reporter = Reporter()
     try:
         settings = read_settings(os.environ)
         log_to_stderr(settings.log_level)
-        _export(settings, stop)
+        _export(settings, stop, reporter)
     except Exception as error:
         failure = explain(error)
         if failure is None:
@@ -61,13 +67,12 @@ def main() -> int:
     return 0
 
 
-def _export(settings: Settings, stop: threading.Event) -> None:
-    store = open_store(settings)
+def _export(settings: Settings, stop: threading.Event, reporter: Reporter) -> None:
+    store = open_store(as_exporter(settings))
     from opentelemetry.sdk.trace import SpanLimits
 
     from spans.errors import SpansError
     from spans.export import Exporter
-    from streams.client import connect
     from streams.export_leases import ExportLeases
     from streams.layout import settle_partitions
     from streams.outbox import Outbox
@@ -78,32 +83,47 @@ def _export(settings: Settings, stop: threading.Event) -> None:
         sender = _make_sender(settings)
     except (ValueError, SpansError) as error:
         raise SettingsError([f"an OTEL_* variable: {error}"]) from None
-    renewing = connect(store.url)
-    leases = ExportLeases(renewing, store.keys, partitions, settings.lease_ms, _monotonic_ms)
-    outbox = Outbox(store.client, store.keys, partitions, leases.nonce)
+    timed = Timed(sender)
+    renewing = store.connect()
+    leases = ExportLeases(renewing, store.keys, partitions, settings.lease_ms, _steady_ms)
     exporter = Exporter(
-        outbox,
-        sender,
+        Outbox(store.client, store.keys, partitions),
+        leases,
+        timed,
         settings.namespace,
         limits,
         now_ms=_now_ms,
         spread=random.SystemRandom().random,
-        held=leases.held,
     )
-    leases.step()
+    leases.tend()
     give_back()
+
+    def report() -> None:
+        reporter.write(leases.held, exporter.tally, timed.seconds)
+
     ended = threading.Event()
-    keeper = threading.Thread(target=leases.keep, args=(ended,), name="leases")
+    keeper = threading.Thread(target=leases.keep, args=(ended, report), name="leases")
     keeper.start()
     try:
         exporter.run(stop)
     finally:
         ended.set()
         keeper.join()
-        leases.release()
+        _release(leases)
     sender.close()
     renewing.close()
     store.client.close()
+
+
+def _release(leases: "ExportLeases") -> None:
+    import redis
+
+    from streams.errors import StreamsError
+
+    try:
+        leases.release()
+    except (redis.RedisError, StreamsError) as error:
+        logger.warning("what this process exports could not be handed over, it is free after LONGSPAN_LEASE: %s", error)
 
 
 def _make_sender(settings: Settings) -> "Delivery | Discarding":
@@ -116,8 +136,9 @@ def _make_sender(settings: Settings) -> "Delivery | Discarding":
     return Delivery(describe_resource(settings.namespace), time.time, load_session(os.environ))
 
 
-def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
+def _steady_ms() -> int:
+    """Since the machine was started, and where the system can tell, also while the machine itself was suspended."""
+    return time.clock_gettime_ns(_STEADY_CLOCK) // 1_000_000
 
 
 def _now_ms() -> int:

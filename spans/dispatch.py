@@ -1,7 +1,7 @@
 """Getting parcels accepted: try until the endpoint has judged every span, and set aside what it refuses."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from spans.parcel import Parcel
 _log = logging.getLogger(__name__)
 _MOST_REASONS = 5  # that are told of one outage
 _REMINDER_MS = 600_000
+_REST_SECONDS = 1.0  # of a wait, after which it is asked whether to go on waiting
 _QUIET_SECONDS = 1.0  # a single failure with a shorter wait after it is not worth a line
 
 
@@ -69,37 +70,38 @@ class Dispatch:
         self._sender = sender
         self._now_ms = now_ms
         self._backoff = Backoff(spread)
+        self._rest_seconds = 0.0  # that the endpoint is still to be left alone
+        self._left_ms = 0  # when a rest was interrupted
         self._outage: set[str] = set()  # the reasons of this outage that were written to the log
         self._told: dict[str, int] = {}  # what was written to the log, by kind, and when (ms)
 
-    def deliver(self, parcels: Sequence[Parcel], stop: Stop) -> list[Refusal]:
+    def deliver(
+        self, parcels: Sequence[Parcel], stop: Stop, allowed: Callable[[], bool] = lambda: True
+    ) -> Iterator[list[Refusal]]:
         """Send the spans of parcels in one request, or in as many as refusals make necessary.
 
-        Returns what was refused when every span is settled, or as soon as `stop` is set while the endpoint is
-        unavailable: then some parcels have `unsettled` spans.
+        Yields what was refused, if anything, each time that spans were settled: before the next request, they can be
+        acknowledged. Ends when all are; and with `unsettled` spans as soon as `stop` is set, or `allowed`, which is
+        asked before each request and every second while the endpoint is unavailable, says no.
         """
-        refusals: list[Refusal] = []
         whole: list[Piece] = [(parcel, parcel.spans) for parcel in parcels if parcel.spans]
         waiting = [whole] if whole else []
-        while waiting:
+        self._rested()
+        while waiting and self._rest(stop, allowed):
             pieces = waiting[-1]
             answer = self._sender.send([span for _, spans in pieces for span in spans])
             self.tally.requests += 1
             if isinstance(answer, Unavailable):
-                if self._wait(answer, stop):
-                    break
+                self._note_unavailable(answer)
                 continue
             self._note_available()
             waiting.pop()
-            if isinstance(answer, Refused):
-                halves = _halve(pieces)
-                if halves:
-                    waiting += reversed(halves)
-                else:
-                    refusals.append(self._refuse(pieces[0], answer))
-                continue
-            refusals += self._settle(pieces, answer)
-        return refusals
+            if not isinstance(answer, Refused):
+                yield self._settle(pieces, answer)
+            elif halves := _halve(pieces):
+                waiting += reversed(halves)
+            else:
+                yield [self._refuse(pieces[0], answer)]
 
     def _settle(self, pieces: list[Piece], answer: Delivered | Partly) -> list[Refusal]:
         count = 0
@@ -140,12 +142,25 @@ class Dispatch:
         }
         return Refusal(parcel.partition, span, fields)
 
-    def _wait(self, answer: Unavailable, stop: Stop) -> bool:
-        """Wait before the next try; true when it is time to stop instead."""
-        if stop.is_set():
-            return True
+    def _rest(self, stop: Stop, allowed: Callable[[], bool]) -> bool:
+        """Leave the endpoint alone as long as it needs; false where no request may follow."""
+        while not stop.is_set() and allowed():
+            if self._rest_seconds <= 0:
+                return True
+            seconds = min(self._rest_seconds, _REST_SECONDS)
+            stop.wait(seconds)
+            self._rest_seconds -= seconds
+        self._left_ms = self._now_ms()
+        return False
+
+    def _rested(self) -> None:
+        """Count what has passed of a rest that was interrupted."""
+        if self._rest_seconds > 0:
+            self._rest_seconds -= max(0, self._now_ms() - self._left_ms) / 1000
+
+    def _note_unavailable(self, answer: Unavailable) -> None:
         tally = self.tally
-        seconds = self._backoff.next_wait(answer.retry_after_seconds)
+        self._rest_seconds = seconds = self._backoff.next_wait(answer.retry_after_seconds)
         lasting = tally.unavailable_since_ms is not None or seconds >= _QUIET_SECONDS
         if lasting and answer.reason not in self._outage and len(self._outage) < _MOST_REASONS:
             self._outage.add(answer.reason)
@@ -154,7 +169,6 @@ class Dispatch:
             tally.unavailable_since_ms = self._now_ms()
         tally.last_error = answer.reason
         tally.retries += 1
-        return stop.wait(seconds)
 
     def _note_available(self) -> None:
         since_ms = self.tally.unavailable_since_ms

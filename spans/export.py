@@ -2,18 +2,19 @@
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from opentelemetry.sdk.trace import SpanLimits
 
 from spans.backlog import Acknowledgement, Backlog, HeldItem, acknowledge_settled
 from spans.backoff import Backoff
+from spans.debts import Debts
 from spans.dispatch import Dispatch, Refusal, Sender, Stop, Tally
 from spans.parcel import Packing, Parcel
-from streams.errors import FencedError
-from streams.outbox import Outbox
+from streams.errors import SpoiltPartitionError, describe, trouble
+from streams.outbox import Outbox, OutboxEntry
+from streams.resting import Resting
 
 _log = logging.getLogger(__name__)
 
@@ -24,13 +25,24 @@ MOST_RECORDS = 4096
 MOST_SPANS = 2048
 MOST_BYTES = 1_000_000
 BLOCK_MS = 500
+LONGEST_WAIT_SECONDS = 2.0  # for Redis: what was sent is acknowledged as soon as it is back
 FIRST_ENTRY = b"0-0"
 
 Settled = tuple[HeldItem, Parcel]
 
 
+class Leases(Protocol):
+    """What of `streams.export_leases.ExportLeases` is used here."""
+
+    def take_up(self) -> Mapping[int, bytes]:
+        """Partition -> nonce of what may be exported until the next call; all else is let go of."""
+
+    def allows(self, held: Mapping[int, bytes]) -> bool:
+        """Whether a request may begin for partitions that were taken up with these nonces."""
+
+
 class Exporter:
-    """Sends what the outbox holds of the partitions that `held` tells (all of them by default).
+    """Sends what the outbox holds of the partitions that `leases` tells.
 
     `limits` are OpenTelemetry's span limits. `now_ms` reads the wall clock, `spread` gives random numbers from 0 to 1.
     `tally` says what has been sent.
@@ -39,22 +51,25 @@ class Exporter:
     def __init__(
         self,
         outbox: Outbox,
+        leases: Leases,
         sender: Sender,
         namespace: str,
         limits: SpanLimits,
         *,
         now_ms: Callable[[], int],
         spread: Callable[[], float],
-        held: Callable[[], Collection[int]] | None = None,
     ) -> None:
         self._outbox = outbox
-        self._held = held or (lambda: range(outbox.partitions))
+        self._leases = leases
         self._packing = Packing(outbox, namespace, limits)
         self._dispatch = Dispatch(sender, now_ms, spread)
-        self._now_ms = now_ms
-        self._patience = Backoff(spread)
+        self._resting = Resting(_log, "Partition %d is not exported: %s", now_ms)
+        self._debts = Debts(outbox, now_ms, self._resting)
+        self._patience = Backoff(spread, LONGEST_WAIT_SECONDS)
         self._outage = ""  # the kind of error that keeps the outbox away
-        self._owed: deque[Callable[[], None]] = deque()
+        self._held: Mapping[int, bytes] = {}
+        self._told: set[str] = set()  # why traces were left to a newer version
+        self._lost: set[bytes] = set()  # nonces of leases that an acknowledgement found taken
         self._forget()
 
     @property
@@ -67,9 +82,9 @@ class Exporter:
         while not stop.is_set():
             self.step(stop, BLOCK_MS)
         try:
-            self._settle_debts()
+            self._debts.settle()
         except Exception as error:  # the process ends; the same spans may be sent again by the next one
-            _log.warning("Spans were sent but could not be acknowledged: %s: %s", type(error).__name__, error)
+            _log.warning("Spans were sent but could not be acknowledged: %s", describe(error))
 
     def step(self, stop: Stop, block_ms: int) -> None:
         """`drain_once`, and where Redis cannot be reached a wait instead of an error."""
@@ -78,9 +93,11 @@ class Exporter:
         except Exception as error:  # nothing that Redis does may end the export
             # The answer to the last command may be lost: begin again with what the outbox says.
             self._forget()
-            if self._outage != type(error).__name__:
-                self._outage = type(error).__name__
-                _log.warning("The outbox cannot be read or acknowledged, trying again: %s: %s", self._outage, error)
+            if not self._debts:
+                self._take_up()
+            if self._outage != trouble(error):
+                self._outage = trouble(error)
+                _log.warning("The outbox cannot be read or acknowledged, trying again: %s", describe(error))
             stop.wait(self._patience.next_wait())
             return
         if self._outage:
@@ -94,71 +111,119 @@ class Exporter:
         Raises what the outbox raises when Redis cannot be reached.
         """
         self._settle_debts()
-        if not self._follow():
+        self._take_up()
+        if not self._held:
             stop.wait(block_ms / 1000)
             return False
         if not self._backlog:
-            entries = self._outbox.read(self._after, MOST_ENTRIES, block_ms)
+            entries = self._read(stop, block_ms)
             for entry in entries:
                 self._after[entry.partition] = entry.entry_id
             for empty in self._backlog.extend(entries):
                 self._owe(empty.partition, Acknowledgement([empty.entry_id]))
+            self._settle_debts()
         chunk = self._backlog.take(MOST_ITEMS, MOST_RECORDS)
         for batch in _batches(self._pack(chunk)):
-            refusals = [note for _, parcel in batch if parcel.trouble for note in self._note_trouble(parcel)]
-            refusals += self._dispatch.deliver([parcel for _, parcel in batch], stop)
-            for refusal in refusals:
-                self._owed.append(partial(self._outbox.refuse, refusal.partition, refusal.span, refusal.fields))
-            settled = [(held, parcel) for held, parcel in batch if not parcel.unsettled]
-            for number, part in acknowledge_settled(settled).items():
-                self._owe(number, part)
-            self._settle_debts()
-            if len(settled) < len(batch):
+            if not self._send(batch, stop):
                 self._forget()
                 break
         return bool(chunk)
 
-    def _follow(self) -> bool:
-        """Take up partitions that are held by now, drop all in hand where one was lost; False if none is held."""
-        held = self._held()
-        if any(number not in held for number in self._after):
+    def _read(self, stop: Stop, block_ms: int) -> list[OutboxEntry]:
+        """What came, of partitions that are well and still this process's."""
+        after = {
+            number: entry_id
+            for number, entry_id in self._after.items()
+            if number not in self._resting and number not in self._debts
+        }
+        if not after:
+            stop.wait(block_ms / 1000)
+            return []
+        try:
+            entries = self._outbox.read(after, MOST_ENTRIES, block_ms)
+        except SpoiltPartitionError as error:
+            self._resting.rest(error.partition, error)
+            return []
+        for number in after:
+            if self._resting.went_well(number):
+                _log.info("Partition %d is exported again.", number)
+        return [] if self._are_lost({entry.partition for entry in entries}) else entries
+
+    def _are_lost(self, partitions: Collection[int]) -> bool:
+        """Whether Redis has lost its data and a lease with it: what stands there now is for who holds the next one."""
+        lost = self._outbox.find_lost({number: self._held[number] for number in partitions})
+        self._lose(lost)
+        return bool(lost)
+
+    def _send(self, batch: list[Settled], stop: Stop) -> bool:
+        """Send, and acknowledge after each request what it has settled; false where something is not settled."""
+        left = batch = [pair for pair in batch if pair[1].partition not in self._debts]
+        troubled = [parcel for _, parcel in batch if parcel.trouble]
+        if self._are_lost({parcel.partition for parcel in troubled}):
+            return False
+        for parcel in troubled:
+            self._note_trouble(parcel)
+        for refusals in self._dispatch.deliver([parcel for _, parcel in batch], stop, self._may_send):
+            for refusal in refusals:
+                self._debts.refuse(refusal)
+            left = self._acknowledge(left)
+        return not self._acknowledge(left)
+
+    def _may_send(self) -> bool:
+        """Whether everything is still held: while the endpoint is away, nothing else would notice for hours."""
+        return self._lost.isdisjoint(self._held.values()) and self._leases.allows(self._held)
+
+    def _acknowledge(self, batch: list[Settled]) -> list[Settled]:
+        """What of a batch is not settled yet; the rest is acknowledged."""
+        for number, part in acknowledge_settled(batch).items():
+            self._owe(number, part)
+        self._settle_debts()
+        return [pair for pair in batch if pair[1].unsettled]
+
+    def _take_up(self) -> None:
+        """Take up partitions that are held by now; drop all in hand where one was lost, if only for a while."""
+        held = {number: nonce for number, nonce in self._leases.take_up().items() if nonce not in self._lost}
+        if any(held.get(number) != nonce for number, nonce in self._held.items()):
             self._forget()
+        self._held = held
         for number in held:
             self._after.setdefault(number, FIRST_ENTRY)
-        return bool(self._after)
 
     def _pack(self, chunk: Sequence[HeldItem]) -> list[Settled]:
         by_partition: dict[int, list[HeldItem]] = {}
         for held in chunk:
             by_partition.setdefault(held.entry.partition, []).append(held)
-        return [
+        packed = [
             pair
             for number, helds in by_partition.items()
             for pair in zip(helds, self._packing.pack(number, [held.item for held in helds]), strict=True)
         ]
+        for reason in {parcel.left for _, parcel in packed} - self._told:
+            if reason:
+                self._told.add(reason)
+                _log.warning("Traces stay in the outbox for an exporter of a newer version of Longspan: %s", reason)
+        return [pair for pair in packed if not pair[1].left]
 
-    def _note_trouble(self, parcel: Parcel) -> list[Refusal]:
+    def _note_trouble(self, parcel: Parcel) -> None:
         item = parcel.item
         self.tally.unreadable += 1
         _log.warning("Run %d of workflow %r has no trace: %s", item.run, item.workflow_id, parcel.trouble)
         fields = {"status": "", "reason": parcel.trouble, "workflow": item.workflow_id, "run": str(item.run)}
-        return [Refusal(parcel.partition, b"", fields)]
+        self._debts.refuse(Refusal(parcel.partition, b"", fields))
 
     def _owe(self, number: int, part: Acknowledgement) -> None:
-        # Sent is sent: if Redis is away now, this is made good before anything else, so that nothing is sent twice.
-        self._owed.append(
-            lambda: self._outbox.acknowledge(number, part.entry_ids, part.states, part.ended, self._now_ms())
-        )
+        self._debts.acknowledge(number, part, self._held[number])
 
     def _settle_debts(self) -> None:
-        while self._owed:
-            try:
-                self._owed[0]()
-            except FencedError as error:
-                # Its new exporter sends these spans again; what was sent is not to be recalled.
-                _log.warning("Spans were sent and not acknowledged: %s", error)
-                self._forget()
-            self._owed.popleft()
+        self._lose(self._debts.settle())
+        for number in self._debts:  # nothing more of a partition where what was sent cannot be acknowledged
+            self._backlog.drop(number)
+            self._after.pop(number, None)
+
+    def _lose(self, nonces: set[bytes]) -> None:
+        if nonces:
+            self._lost |= nonces
+            self._forget()
 
     def _forget(self) -> None:
         """Begin again at the first entry that is not acknowledged."""

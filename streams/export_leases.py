@@ -2,26 +2,29 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import redis
 
 from streams.client import Client
-from streams.errors import KeyTypeError, StreamsError, check_type
+from streams.errors import KeyTypeError, StreamsError, check_type, describe, trouble
 from streams.keys import Keys
-from streams.lease import make_token
-from streams.owner import identify, is_dead
+from streams.lease import find_free, make_token
+from streams.members import Members, Share
+from streams.owner import is_dead, name_member
 from streams.scripts import HOLD, RENEW
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0  # for partitions that another process exports
+RETRY_SECONDS = 1.0  # until what others gave up, or left behind, is noticed
 
 
 class ExportLeases:
-    """The partitions that this process may export. `now_ms` is a clock that is never put back, in milliseconds.
+    """The partitions that this process may export: its fair share. `now_ms` is a clock that is never put back, in ms.
 
-    A lease that could not be renewed in time is not counted on any more, whether or not somebody else took it.
+    One thread keeps the leases (`step`, `keep`), another exports (`take_up`, `allows`). What is beyond the share is
+    given up only once the exporting thread has let go of it, so that no request is under way for it. A lease that
+    could not be renewed until a third of it was left is not counted on, whether or not somebody else took it.
     """
 
     def __init__(self, client: Client, keys: Keys, partitions: int, lease_ms: int, now_ms: Callable[[], int]) -> None:
@@ -30,60 +33,150 @@ class ExportLeases:
         self._partitions = partitions
         self._lease_ms = lease_ms
         self._now_ms = now_ms
-        self._owner = identify()
-        self._nonces: Mapping[int, bytes] = {}  # replaced as a whole: another thread reads it
-        self._renewed_ms = 0
-        self._told = ""
+        self._name = name_member()
+        self._members = Members(client, keys.exporters, self._name, lease_ms)
+        self._share: Share | None = None
+        self._nonces: dict[int, bytes] = {}  # every lease that is this process's in Redis
+        self._renewed_ms: int | None = None
+        self._patient_until_ms: int | None = None
+        self._trouble = ""
+        self._told: set[str] = set()
+        self._lock = threading.Lock()  # over the two that both threads look at
+        self._offered: Mapping[int, bytes] = {}
+        self._in_hand: Collection[int] = ()
 
-    def held(self) -> Mapping[int, bytes]:
-        """Partition -> nonce of what is held now."""
-        return self._nonces if self._now_ms() < self._renewed_ms + self._lease_ms else {}
+    @property
+    def held(self) -> int:
+        """How many partitions may be exported now."""
+        return len(self._offered) if self._is_fresh() else 0
 
-    def nonce(self, partition: int) -> bytes:
-        """What an acknowledgement is compared with: also of a lease that ran out, as long as nobody else took it."""
-        return self._nonces.get(partition, b"-")
+    def take_up(self) -> Mapping[int, bytes]:
+        """Partition -> nonce of what may be exported until the next call. All else counts as let go of, for good.
+
+        Who calls has acknowledged all that was sent, and sends nothing of other partitions afterwards.
+        """
+        with self._lock:
+            held = self._offered if self._is_fresh() else {}
+            self._in_hand = held.keys()
+        return held
+
+    def allows(self, held: Mapping[int, bytes]) -> bool:
+        """Whether a request may begin for partitions that were taken up with these nonces."""
+        offered = self._offered
+        return self._is_fresh() and all(offered.get(number) == nonce for number, nonce in held.items())
 
     def step(self) -> None:
-        """Renew what is held and take what nobody holds. Raises redis.RedisError, StreamsError."""
+        """Renew what is held, give up what is beyond the fair share, and take what is free within it.
+
+        Raises redis.RedisError, StreamsError.
+        """
+        self._renew()
+        share = self._attend()
+        due = share.of(self._partitions)
+        with self._lock:
+            surplus = sorted(self._nonces)[due:]
+            self._offer(surplus)
+            free = [number for number in surplus if number not in self._in_hand]
+        self._give_up(free)
+        if len(self._nonces) < due:
+            self._take(share, due - len(self._nonces))
+            with self._lock:
+                self._offer()
+
+    def tend(self) -> None:
+        """`step`; what goes wrong is said once."""
+        try:
+            self.step()
+        except (redis.RedisError, StreamsError) as error:
+            if self._trouble != trouble(error):
+                self._trouble = trouble(error)
+                logger.warning("the right to export cannot be renewed, trying again: %s", describe(error))
+            return
+        if self._trouble:
+            self._trouble = ""
+            logger.info("the right to export is renewed again")
+
+    def keep(self, stop: threading.Event, then: Callable[[], None] = lambda: None) -> None:
+        """`tend` until `stop` is set; call `then` each time, every second at the latest where Redis answers."""
+        while not stop.wait(min(RETRY_SECONDS, self._lease_ms / 3_000)):
+            self.tend()
+            then()
+
+    def release(self) -> None:
+        """Give up everything and be there no longer, so that a successor need not wait. Raises redis.RedisError."""
+        with self._lock:
+            self._offer(list(self._nonces))
+        self._give_up(list(self._nonces))
+        self._members.leave()
+
+    def _is_fresh(self) -> bool:
+        renewed_ms = self._renewed_ms
+        return renewed_ms is not None and self._now_ms() < renewed_ms + self._lease_ms * 2 // 3
+
+    def _offer(self, surplus: Iterable[int] = ()) -> None:
+        """Under the lock."""
+        self._offered = {number: nonce for number, nonce in self._nonces.items() if number not in surplus}
+
+    def _renew(self) -> None:
         began_ms = self._now_ms()
-        nonces = dict(self._nonces)
-        held = list(nonces.items())
+        held = list(self._nonces.items())
         replies = RENEW.call_each(
             self._client, [([self._keys.of(number).exporter], [nonce, self._lease_ms]) for number, nonce in held]
         )
+        gone = []
         for (number, _), reply in zip(held, replies, strict=True):
             if isinstance(reply, Exception):
                 raise reply
             if not reply:
-                logger.warning("partition %d is exported by another process now", number)
-                del nonces[number]
-        nonces |= self._take([number for number in range(self._partitions) if number not in nonces])
-        self._nonces, self._renewed_ms = nonces, began_ms
+                gone.append(number)
+                del self._nonces[number]
+        if gone:
+            names = ", ".join(map(str, gone))
+            logger.warning("partitions %s are no longer exported: another process took them, or Redis lost them", names)
+        if self._renewed_ms is not None and began_ms - self._renewed_ms > self._lease_ms // 2:
+            # Perhaps Redis was away: then nobody could renew. What others hold has run out, and may have been sent and
+            # not acknowledged, so they get the time to come back; only what was given up is taken until then.
+            self._patient_until_ms = began_ms + self._lease_ms
+        self._renewed_ms = began_ms
+        with self._lock:
+            self._offered = {number: nonce for number, nonce in self._offered.items() if number in self._nonces}
 
-    def keep(self, stop: threading.Event) -> None:
-        """Renew until `stop` is set. What goes wrong is said once, and tried again."""
-        while not stop.wait(min(RETRY_SECONDS, self._lease_ms / 3_000)):
-            try:
-                self.step()
-                self._told = ""
-            except (redis.RedisError, StreamsError) as error:
-                if self._told != str(error):
-                    self._told = str(error)
-                    logger.warning("the right to export could not be renewed, trying again: %s", error)
+    def _attend(self) -> Share:
+        share = self._members.attend()
+        dead = [name for name in share.members if name != self._name and is_dead(name)]
+        if dead:
+            share = self._members.attend(dead)
+        if self._share is None or share.members != self._share.members:
+            rank, count = share.rank + 1, len(share.members)
+            logger.info("exporter %d of %d, %d partitions to export", rank, count, share.of(self._partitions))
+        self._share = share
+        return share
 
-    def release(self) -> None:
-        """Give up everything, so that a successor need not wait. Raises redis.RedisError."""
-        nonces, self._nonces = self._nonces, {}
-        RENEW.call_each(
-            self._client, [([self._keys.of(number).exporter], [nonce, 0]) for number, nonce in nonces.items()]
+    def _is_patient(self) -> bool:
+        return self._patient_until_ms is not None and self._now_ms() < self._patient_until_ms
+
+    def _give_up(self, numbers: Collection[int]) -> None:
+        replies = RENEW.call_each(
+            self._client, [([self._keys.of(number).exporter], [self._nonces[number], 0]) for number in numbers]
         )
+        for number, reply in zip(numbers, replies, strict=True):
+            if isinstance(reply, Exception):
+                raise reply
+            del self._nonces[number]
 
-    def _take(self, wanted: list[int], dead: Mapping[int, bytes] | None = None) -> dict[int, bytes]:
+    def _take(self, share: Share, count: int) -> None:
+        begin = self._partitions * share.rank // len(share.members)  # those who come at once try different ones first
+        wanted = [number for number in (*range(begin, self._partitions), *range(begin)) if number not in self._nonces]
+        expired_ms = 0 if self._is_patient() else share.now_ms
+        free = find_free(self._client, [self._keys.of(number).exporter for number in wanted], expired_ms)
+        self._hold([wanted[index] for index in free[:count]])
+
+    def _hold(self, wanted: Collection[int], dead: Mapping[int, bytes] | None = None) -> None:
         nonces = {number: make_token() for number in wanted}
         replies = HOLD.call_each(
             self._client,
             [
-                ([self._keys.of(number).exporter], [self._owner, nonce, self._lease_ms, (dead or {}).get(number, b"")])
+                ([self._keys.of(number).exporter], [self._name, nonce, self._lease_ms, (dead or {}).get(number, b"")])
                 for number, nonce in nonces.items()
             ],
         )
@@ -95,15 +188,15 @@ class ExportLeases:
                 check_type(reply)
             except KeyTypeError as error:
                 self._tell(error)
-                del nonces[number]
                 continue
-            if reply[0] == b"held":
-                del nonces[number]
-                if dead is None and is_dead(reply[1].decode(errors="replace")):
-                    left_behind[number] = reply[2]
-        return nonces | (self._take(list(left_behind), left_behind) if left_behind else {})
+            if reply[0] == b"claimed":
+                self._nonces[number] = nonces[number]
+            elif dead is None and is_dead(reply[1].decode(errors="replace")):
+                left_behind[number] = reply[2]
+        if left_behind:
+            self._hold(left_behind, left_behind)
 
     def _tell(self, error: KeyTypeError) -> None:
-        if self._told != str(error):
-            self._told = str(error)
+        if str(error) not in self._told:
+            self._told.add(str(error))
             logger.error("a partition is not exported: %s", error)

@@ -1,12 +1,13 @@
 """The outbox: what has been committed and not yet acknowledged by the OTLP endpoint."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from streams.client import Client, read_streams
-from streams.errors import UNREADABLE, FencedError, check_type
+from streams.errors import UNREADABLE, FencedError, KeyTypeError, SpoiltPartitionError, check_type
 from streams.keys import Keys, run_member
 from streams.scripts import ACKNOWLEDGE, REFUSE
 
@@ -23,27 +24,26 @@ class OutboxItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
-    """What one commit put into the outbox of a partition."""
+    """What one commit put into the outbox of a partition; `newer` where a newer version of Longspan did."""
 
     partition: int
     entry_id: bytes
     items: list[OutboxItem]
+    newer: bool = False
 
 
 encode_items = msgspec.msgpack.Encoder().encode
+_NEWER = re.compile(rb"b[0-9]+")  # the field of an entry: `b` in this format, and in later ones with their number
 _decode_items = msgspec.msgpack.Decoder(list[OutboxItem]).decode
 
 
 class Outbox:
-    """Reads, acknowledges and sets aside; knows nothing of spans. Raises redis.RedisError, KeyTypeError throughout.
+    """Reads, acknowledges and sets aside; knows nothing of spans.
 
-    With `nonce` an acknowledgement counts only while the partition's export lease in Redis has the nonce told there.
+    Raises redis.RedisError throughout, and SpoiltPartitionError where a key of a partition holds another type.
     """
 
-    def __init__(
-        self, client: Client, keys: Keys, partitions: int, nonce: Callable[[int], bytes] | None = None
-    ) -> None:
-        self._nonce = nonce
+    def __init__(self, client: Client, keys: Keys, partitions: int) -> None:
         self._client = client
         self._keys = keys
         self.partitions = partitions
@@ -54,11 +54,28 @@ class Outbox:
             return []
         by_key = {self._keys.of(partition).outbox: partition for partition in after}
         positions = dict(zip(by_key, after.values(), strict=True))
+        try:
+            reply = read_streams(self._client, positions, count, block_ms)
+        except KeyTypeError as error:
+            raise SpoiltPartitionError(by_key[error.key], error) from None
         return [
-            OutboxEntry(by_key[key], entry_id, _read_items(key, entry_id, fields))
-            for key, entries in read_streams(self._client, positions, count, block_ms).items()
+            _read_entry(by_key[key], key, entry_id, fields)
+            for key, entries in reply.items()
             for entry_id, fields in entries
         ]
+
+    def find_lost(self, held: Mapping[int, bytes]) -> set[bytes]:
+        """Those of these nonces that the export leases of their partitions do not have any more.
+
+        An empty one stands for no lease.
+        """
+        checked = {partition: nonce for partition, nonce in held.items() if nonce}
+        if not checked:
+            return set()
+        replies = self._client.call_all(
+            (["HMGET", self._keys.of(partition).exporter, "nonce"] for partition in checked), raise_on_error=False
+        )
+        return {nonce for nonce, reply in zip(checked.values(), replies, strict=True) if reply != [nonce]}
 
     def journals(self, partition: int, wanted: Sequence[tuple[OutboxItem, int]]) -> list[list[bytes]]:
         """For each (item, index): the header, then the entries from that index (at least 1) up to `item.entries`.
@@ -89,14 +106,15 @@ class Outbox:
         states: Sequence[tuple[OutboxItem, bytes | None]],
         ended: Sequence[OutboxItem],
         now_ms: int,
+        nonce: bytes = b"",
     ) -> None:
         """Take entries out of the outbox, keep or drop trace states, and let the retention of `ended` runs begin.
 
-        Raises FencedError where another process exports the partition now; nothing is written then.
+        With `nonce`, the one under which the spans were sent, it counts only while the partition's export lease has
+        it: also one that ran out, as long as nobody took it. Raises FencedError otherwise; nothing is written then.
         """
         keys = self._keys.of(partition)
         marks = [part for item in ended for part in (now_ms, run_member(item.workflow_id, item.run))]
-        nonce = b"" if self._nonce is None else self._nonce(partition)
         reply = ACKNOWLEDGE.call(
             self._client,
             [keys.outbox, keys.ended, keys.exporter, *(keys.trace(item.workflow_id, item.run) for item, _ in states)],
@@ -109,19 +127,30 @@ class Outbox:
                 *(state or b"" for _, state in states),
             ],
         )
-        check_type(reply)
+        _check(partition, reply)
         if reply[0] == b"fenced":
             raise FencedError(partition)
 
     def refuse(self, partition: int, span: bytes, fields: Mapping[str, str]) -> None:
         """Keep what the endpoint refused, with the reason."""
         flat = [part for pair in fields.items() for part in pair]
-        REFUSE.call(self._client, [self._keys.of(partition).refused], [*flat, "span", span])
+        _check(partition, REFUSE.call(self._client, [self._keys.of(partition).refused], [*flat, "span", span]))
 
 
-def _read_items(key: bytes, entry_id: bytes, fields: Sequence[bytes]) -> list[OutboxItem]:
+def _check(partition: int, reply: Sequence[bytes]) -> None:
     try:
-        return _decode_items(fields[1])
+        check_type(reply)
+    except KeyTypeError as error:
+        raise SpoiltPartitionError(partition, error) from None
+
+
+def _read_entry(partition: int, key: bytes, entry_id: bytes, fields: Sequence[bytes]) -> OutboxEntry:
+    place = f"{key.decode()} {entry_id.decode()}"
+    if _NEWER.fullmatch(fields[0]):
+        logger.warning("an entry of a newer version of Longspan is left to an exporter of that version: %s", place)
+        return OutboxEntry(partition, entry_id, [], newer=True)
+    try:
+        return OutboxEntry(partition, entry_id, _decode_items(fields[1]))
     except UNREADABLE:
-        logger.error("an entry that no worker wrote was passed over: %s %s", key.decode(), entry_id.decode())
-        return []
+        logger.error("an entry that no worker wrote was passed over: %s", place)
+        return OutboxEntry(partition, entry_id, [])

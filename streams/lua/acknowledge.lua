@@ -3,8 +3,8 @@
 -- acknowledge without one), number of outbox entries, their ids, number of delivered runs, for each score and member of `ended`,
 -- then for each KEYS[4..] its new trace state ('' deletes it).
 -- A run that retention has taken in the meantime is not entered again: XX.
--- Lua does not roll back: the types are checked before the first write.
-for key, expected in pairs({'stream', 'zset'}) do
+-- Lua does not roll back: types and the user's rights are checked before the first write.
+for key, expected in pairs({'stream', 'zset', 'hash'}) do
   local kind = redis.call('TYPE', KEYS[key])['ok']
   if kind ~= expected and kind ~= 'none' then
     return {'type', KEYS[key], kind, expected}
@@ -12,6 +12,11 @@ for key, expected in pairs({'stream', 'zset'}) do
 end
 if ARGV[1] ~= '' and redis.call('HGET', KEYS[3], 'nonce') ~= ARGV[1] then
   return {'fenced'}
+end
+for _, name in ipairs({'XDEL', 'ZADD', 'DEL', 'SET'}) do
+  if redis.acl_check_cmd and not redis.acl_check_cmd(name, KEYS[1]) then
+    return redis.error_reply('NOPERM the user may not run ' .. name .. ' in a script')
+  end
 end
 local position = 2
 local entries = tonumber(ARGV[position])

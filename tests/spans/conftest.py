@@ -6,9 +6,9 @@ import pytest
 from opentelemetry.sdk.resources import Resource
 
 from spans.delivery import Delivery
-from streams.client import connect
 from streams.keys import Keys
 from tests.spans.ledger import Ledger
+from tests.support.probe import Probe
 from tests.support.servers import Server
 
 NOW_SECONDS = 1_790_000_000
@@ -17,7 +17,7 @@ NOW_SECONDS = 1_790_000_000
 @pytest.fixture
 def ledger(server: Server, prefix: str) -> Iterator[Ledger]:
     """An outbox under a prefix of its own."""
-    with connect(server.url) as client:
+    with Probe(server.url) as client:
         yield Ledger(client, Keys(prefix))
 
 

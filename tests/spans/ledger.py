@@ -1,9 +1,9 @@
 """What a worker would have put into the outbox, and what is left of it."""
 
 from machines.journal import Header, Record, encode_entry
-from streams.client import Client
-from streams.keys import Keys
+from streams.keys import Keys, run_member
 from streams.outbox import Outbox, OutboxItem, encode_items
+from tests.support.probe import Probe
 
 PARTITIONS = 3
 
@@ -11,7 +11,7 @@ PARTITIONS = 3
 class Ledger:
     """Writes journals and outbox entries as commits do, and looks at what is left; in partition 0 by default."""
 
-    def __init__(self, client: Client, keys: Keys) -> None:
+    def __init__(self, client: Probe, keys: Keys) -> None:
         self.client = client
         self.keys = keys
         self.outbox = Outbox(client, keys, PARTITIONS)
@@ -34,13 +34,18 @@ class Ledger:
         self.client.zadd(self.keys.of(partition).ended, {b"%d:%s" % (head.run, workflow_id.encode()): "inf"})
         self.put(OutboxItem(workflow_id, head.run, 1 + len(records), True), partition=partition)
 
+    def hold(self, partition: int, nonce: bytes) -> None:
+        """The export lease of a partition, with this nonce."""
+        self.client.call("HSET", self.keys.of(partition).exporter, "nonce", nonce)
+
     def waiting(self) -> int:
         """How many entries are in the outbox."""
         return sum(int(self.client.xlen(self.keys.of(number).outbox)) for number in range(PARTITIONS))
 
     def delivered_ms(self, workflow_id: str, run: int = 1, *, partition: int = 0) -> float | None:
         """When the trace of an ended run was delivered; infinite where it was not."""
-        return self.client.zscore(self.keys.of(partition).ended, b"%d:%s" % (run, workflow_id.encode()))
+        score: float | None = self.client.zscore(self.keys.of(partition).ended, run_member(workflow_id, run))
+        return score
 
     def trace_states(self) -> int:
         """How many runs have a trace state."""

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import chain, pairwise
 
 import pytest
 
 from spans.answer import Answer, Delivered, Partly, Refused, Unavailable
 from spans.backoff import Backoff
-from spans.dispatch import Dispatch, Refusal
+from spans.dispatch import Dispatch, Refusal, Stop
 from spans.parcel import Parcel
 from streams.outbox import OutboxItem
 from tests.spans.pauses import Pauses
@@ -55,6 +56,11 @@ class Clock:
         return self.now_ms
 
 
+def deliver(sending: Dispatch, parcels: Sequence[Parcel], stop: Stop) -> list[Refusal]:
+    """Send parcels to the end; all that was refused."""
+    return list(chain.from_iterable(sending.deliver(parcels, stop)))
+
+
 def dispatch(endpoint: Endpoint, clock: Clock | None = None) -> Dispatch:
     return Dispatch(endpoint, clock or Clock(), lambda: 1.0)
 
@@ -63,7 +69,7 @@ def test_all_parcels_go_in_one_request() -> None:
     endpoint = Endpoint(in_turn())
     sending = dispatch(endpoint)
     parcels = [parcel("a", span(1), span(1)), parcel("b"), parcel("c", span(2), partition=1)]
-    assert sending.deliver(parcels, Pauses()) == []
+    assert deliver(sending, parcels, Pauses()) == []
     assert endpoint.requests == [[span(1), span(1), span(2)]]
     assert [one.unsettled for one in parcels] == [0, 0, 0]
     assert (sending.tally.sent, sending.tally.requests) == (3, 1)
@@ -71,7 +77,7 @@ def test_all_parcels_go_in_one_request() -> None:
 
 def test_nothing_to_send_is_no_request() -> None:
     endpoint = Endpoint(in_turn())
-    assert dispatch(endpoint).deliver([parcel("a")], Pauses()) == []
+    assert deliver(dispatch(endpoint), [parcel("a")], Pauses()) == []
     assert endpoint.requests == []
 
 
@@ -81,7 +87,7 @@ def test_a_refused_request_is_halved_down_to_the_bad_span_and_all_others_arrive_
     sending = dispatch(endpoint)
     good = [span(number) for number in range(20)]
     parcels = [parcel("a", *good[:5]), parcel("b", good[5], bad, *good[6:9]), parcel("c", *good[9:], partition=3)]
-    refusals = sending.deliver(parcels, Pauses())
+    refusals = deliver(sending, parcels, Pauses())
     fields = {"status": "400", "reason": "bad id", "workflow": "b", "run": "1", "trace_ids": f"{99:032x}"}
     assert refusals == [Refusal(0, bad, fields)]
     assert sorted(endpoint.accepted) == sorted(good)
@@ -93,21 +99,21 @@ def test_a_refused_request_is_halved_down_to_the_bad_span_and_all_others_arrive_
 def test_a_request_that_is_too_large_arrives_in_parts() -> None:
     endpoint = Endpoint(lambda spans: Refused(413, "too large") if len(spans) > 3 else Delivered())
     spans = [span(number) for number in range(10)]
-    assert dispatch(endpoint).deliver([parcel("a", *spans)], Pauses()) == []
+    assert deliver(dispatch(endpoint), [parcel("a", *spans)], Pauses()) == []
     assert endpoint.accepted == spans
 
 
 def test_when_everything_is_refused_every_span_is_kept() -> None:
     endpoint = Endpoint(lambda _: Refused(422, "no"))
     spans = [span(number) for number in range(7)]
-    refusals = dispatch(endpoint).deliver([parcel("a", *spans[:3]), parcel("b", *spans[3:])], Pauses())
+    refusals = deliver(dispatch(endpoint), [parcel("a", *spans[:3]), parcel("b", *spans[3:])], Pauses())
     assert [refusal.span for refusal in refusals] == spans
 
 
 def test_a_partial_success_is_noted_and_never_sent_again() -> None:
     endpoint = Endpoint(in_turn(Partly(2, "too old")))
     sending = dispatch(endpoint)
-    (note,) = sending.deliver([parcel("a", span(1), span(1), partition=4), parcel("b", span(2))], Pauses())
+    (note,) = deliver(sending, [parcel("a", span(1), span(1), partition=4), parcel("b", span(2))], Pauses())
     assert note == Refusal(
         4,
         b"",
@@ -117,24 +123,56 @@ def test_a_partial_success_is_noted_and_never_sent_again() -> None:
     assert (sending.tally.sent, sending.tally.rejected) == (1, 2)
 
 
-def test_while_the_endpoint_is_unavailable_the_same_request_is_tried_with_growing_waits() -> None:
-    endpoint = Endpoint(in_turn(*[Unavailable("HTTP 503")] * 12))
-    stop = Pauses()
+def waits(*answers: Answer) -> tuple[Dispatch, Endpoint, list[float]]:
+    """Deliver one span to who gives these answers, then accepts; the seconds that passed between requests."""
+    stop, passed = Pauses(most=10_000), list[float]()
+    rule = in_turn(*answers)
+
+    def note(spans: Sequence[bytes]) -> Answer:
+        passed.append(sum(stop.seconds))
+        return rule(spans)
+
+    endpoint = Endpoint(note)
     sending = dispatch(endpoint)
-    sending.deliver([parcel("a", span(1))], stop)
+    deliver(sending, [parcel("a", span(1))], stop)
+    return sending, endpoint, [round(after - before, 3) for before, after in pairwise(passed)]
+
+
+def test_while_the_endpoint_is_unavailable_the_same_request_is_tried_with_growing_waits() -> None:
+    sending, endpoint, seconds = waits(*[Unavailable("HTTP 503")] * 12)
     assert endpoint.requests == [[span(1)]] * 13
-    assert stop.seconds == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0]
+    assert seconds == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0]
     assert sending.tally.retries == 12
     assert sending.tally.unavailable_since_ms is None
 
 
 def test_retry_after_is_honoured_up_to_an_hour() -> None:
-    endpoint = Endpoint(
-        in_turn(Unavailable("HTTP 429", 17.0), Unavailable("HTTP 429", 0.0), Unavailable("HTTP 429", 1e9))
-    )
-    stop = Pauses()
-    dispatch(endpoint).deliver([parcel("a", span(1))], stop)
-    assert stop.seconds == [17.0, 0.2, 3600.0]
+    _, _, seconds = waits(Unavailable("HTTP 429", 17.0), Unavailable("HTTP 429", 0.0), Unavailable("HTTP 429", 1e9))
+    assert seconds == [17.0, 0.2, 3600.0]
+
+
+def test_a_wait_that_was_broken_off_goes_on_with_the_next_parcels() -> None:
+    endpoint, clock, stop = Endpoint(in_turn(Unavailable("HTTP 503", 10.0))), Clock(), Pauses()
+    sending = dispatch(endpoint, clock)
+    assert list(sending.deliver([parcel("a", span(1))], stop, lambda: sum(stop.seconds) < 4)) == []
+    assert sum(stop.seconds) == 4
+    clock.now_ms += 2_000
+    deliver(sending, [parcel("b", span(2))], stop)
+    assert sum(stop.seconds) == 8
+    assert endpoint.requests == [[span(1)], [span(2)]]
+
+
+def test_it_is_asked_before_each_request_whether_it_may_begin() -> None:
+    endpoint, asked = Endpoint(in_turn(Refused(413, "too large"))), list[int]()
+
+    def allowed() -> bool:
+        asked.append(len(endpoint.requests))
+        return len(endpoint.requests) < 2
+
+    parcels = [parcel("a", span(1)), parcel("b", span(2))]
+    assert list(dispatch(endpoint).deliver(parcels, Pauses(), allowed)) == [[]]
+    assert asked == [0, 1, 2]
+    assert [one.unsettled for one in parcels] == [0, 1]
 
 
 def test_waits_are_spread_over_their_upper_half() -> None:
@@ -145,15 +183,15 @@ def test_waits_are_spread_over_their_upper_half() -> None:
 def test_after_a_success_the_waits_begin_again() -> None:
     endpoint = Endpoint(in_turn(Unavailable("x"), Unavailable("x"), Delivered(), Unavailable("x")))
     sending, stop = dispatch(endpoint), Pauses()
-    sending.deliver([parcel("a", span(1))], stop)
-    sending.deliver([parcel("b", span(2))], stop)
+    deliver(sending, [parcel("a", span(1))], stop)
+    deliver(sending, [parcel("b", span(2))], stop)
     assert stop.seconds == [0.1, 0.2, 0.1]
 
 
 def test_a_stop_during_an_outage_leaves_the_rest_unsettled() -> None:
     endpoint = Endpoint(lambda spans: Unavailable("HTTP 503"))
     parcels = [parcel("a", span(1)), parcel("b", span(2))]
-    assert dispatch(endpoint).deliver(parcels, Pauses(most=2)) == []
+    assert deliver(dispatch(endpoint), parcels, Pauses(most=2)) == []
     assert [one.unsettled for one in parcels] == [1, 1]
     assert len(endpoint.requests) == 2
 
@@ -161,7 +199,7 @@ def test_a_stop_during_an_outage_leaves_the_rest_unsettled() -> None:
 def test_a_stop_amid_halves_knows_what_has_arrived() -> None:
     rule = in_turn(Refused(400, "bad"), Delivered(), Unavailable("gone"))
     parcels = [parcel("a", span(1)), parcel("b", span(2))]
-    dispatch(Endpoint(rule)).deliver(parcels, Pauses(most=1))
+    deliver(dispatch(Endpoint(rule)), parcels, Pauses(most=1))
     assert [one.unsettled for one in parcels] == [0, 1]
 
 
@@ -174,7 +212,7 @@ def test_an_outage_is_two_lines_in_the_log_whatever_its_length(caplog: pytest.Lo
 
     endpoint = Endpoint(rule)
     with caplog.at_level(logging.INFO):
-        dispatch(endpoint, clock).deliver([parcel("a", span(1))], Pauses())
+        deliver(dispatch(endpoint, clock), [parcel("a", span(1))], Pauses())
     assert caplog.messages == [
         "The OTLP endpoint is unavailable (Connection refused). Spans wait in the outbox.",
         "The OTLP endpoint is available again after 19.5 s.",
@@ -190,7 +228,7 @@ def test_a_hiccup_is_not_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
 def test_another_reason_is_told(caplog: pytest.LogCaptureFixture) -> None:
     rule = in_turn(*[Unavailable("one")] * 3, *[Unavailable("two")] * 3)
     with caplog.at_level(logging.WARNING):
-        dispatch(Endpoint(rule)).deliver([parcel("a", span(1))], Pauses())
+        deliver(dispatch(Endpoint(rule)), [parcel("a", span(1))], Pauses())
     assert [line.partition("(")[2][:3] for line in caplog.messages] == ["one", "two"]
 
 
@@ -198,10 +236,10 @@ def test_refusals_of_one_kind_are_told_once_in_ten_minutes(caplog: pytest.LogCap
     endpoint, clock = Endpoint(lambda spans: Refused(400, f"bad id {spans[0].hex()}")), Clock()
     sending = dispatch(endpoint, clock)
     with caplog.at_level(logging.WARNING):
-        sending.deliver([parcel("a", *map(span, range(9)))], Pauses())
+        deliver(sending, [parcel("a", *map(span, range(9)))], Pauses())
         assert len(caplog.messages) == 1
         clock.now_ms += 600_000
-        sending.deliver([parcel("a", span(1))], Pauses())
+        deliver(sending, [parcel("a", span(1))], Pauses())
     assert len(caplog.messages) == 2
     assert caplog.messages[0].startswith("The OTLP endpoint refuses spans, they are kept aside: HTTP 400 bad id")
     assert sending.tally.refused == 10

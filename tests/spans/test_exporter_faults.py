@@ -5,14 +5,12 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 
 import pytest
-from opentelemetry.sdk.trace import SpanLimits
 
 from spans.answer import Answer, Refused
-from spans.export import Exporter
 from spans.ids import trace_id
 from streams.outbox import OutboxItem
 from tests.spans.endpoints import AnsweringReceiver
-from tests.spans.export_runs import NOW_MS, RUN, WHOLE, Deliver, Endpoint, drain, exporter, ids
+from tests.spans.export_runs import RUN, WHOLE, Deliver, Endpoint, drain, exporter, ids
 from tests.spans.journals import header, record
 from tests.spans.ledger import Ledger
 from tests.spans.pauses import Pauses
@@ -71,11 +69,6 @@ def endless_journal(ledger: Ledger) -> None:
     ledger.finish("bad", header(), RUN[:2])
 
 
-def newer_journal(ledger: Ledger) -> None:
-    head = header()
-    ledger.finish("bad", type(head)(99, *[getattr(head, name) for name in head.__struct_fields__[1:]]), RUN)
-
-
 def rubbish_journal(ledger: Ledger) -> None:
     ledger.client.rpush(ledger.keys.of(0).journal("bad", 1), b"\xc1", b"rubbish")
     ledger.put(OutboxItem("bad", 1, 2, True))
@@ -86,11 +79,6 @@ def other_key(ledger: Ledger) -> None:
     ledger.put(OutboxItem("bad", 1, 2, True))
 
 
-def newer_state(ledger: Ledger) -> None:
-    ledger.client.set(ledger.keys.of(0).trace("bad", 1), b"\x63state")
-    ledger.finish("bad", header(), RUN)
-
-
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -98,10 +86,8 @@ def newer_state(ledger: Ledger) -> None:
         (lost_journal, "holds 0 of 4 entries"),
         (cut_journal, "holds 2 of 4 entries"),
         (endless_journal, "does not end within 3 entries"),
-        (newer_journal, "format 99"),
         (rubbish_journal, "cannot be read"),
         (other_key, "holds 0 of 2 entries"),
-        (newer_state, "trace state has format 99"),
     ],
 )
 def test_a_journal_that_cannot_be_told_is_set_aside_with_the_reason_and_holds_up_nobody(
@@ -152,14 +138,7 @@ def test_a_connection_that_is_lost_at_any_command_neither_loses_nor_repeats_a_sp
     for number in range(4):
         ledger.finish(f"o-{number}", header(), RUN, partition=number % 2)
     outbox, endpoint, stop = FailingOnce(ledger, command, after=after), Endpoint(), Pauses()
-    exporting = Exporter(
-        outbox,  # type: ignore[arg-type]  # all methods of an Outbox, and one fault
-        endpoint,
-        "default",
-        SpanLimits(),
-        now_ms=lambda: NOW_MS,
-        spread=lambda: 1.0,
-    )
+    exporting = exporter(ledger, endpoint, outbox=outbox)  # type: ignore[arg-type]  # an Outbox, and one fault
     with caplog.at_level(logging.INFO):
         for _ in range(3):
             exporting.step(stop, 1)

@@ -1,0 +1,92 @@
+"""What the exporter's process tells its parent of its work: a line of JSON on stdout when something has changed."""
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from spans.answer import Answer
+    from spans.dispatch import Sender, Tally
+
+
+class ExportReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Counted since the process began: spans by what became of them, requests, and the seconds that these took.
+
+    `held` is how many partitions it may export now. `unavailable_since_ms` is None while the endpoint answers.
+    """
+
+    held: int = 0
+    sent: int = 0
+    rejected: int = 0
+    refused: int = 0
+    unreadable: int = 0
+    requests: int = 0
+    retries: int = 0
+    request_seconds: float = 0.0
+    unavailable_since_ms: int | None = None
+    last_error: str = ""
+
+
+class Timed:
+    """A sender that adds up how long its requests take, in seconds."""
+
+    def __init__(self, sender: "Sender") -> None:
+        self._sender = sender
+        self.seconds = 0.0
+
+    def send(self, spans: Sequence[bytes]) -> "Answer":
+        """Send encoded spans in one request, once."""
+        began = time.perf_counter()
+        try:
+            return self._sender.send(spans)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+class Reporter:
+    """Writes reports to the pipe that stdout is; where it is none, nobody asked."""
+
+    def __init__(self) -> None:
+        self._pipe: int | None = None
+        self._last = ExportReport()
+        if stat.S_ISFIFO(os.fstat(1).st_mode):
+            # A copy of its own, so that no program which a credential plug-in starts holds the pipe open.
+            self._pipe = os.dup(1)
+            os.set_blocking(self._pipe, False)
+            sys.stdout.flush()
+            os.dup2(2, 1)
+
+    def write(self, held: int, tally: "Tally", seconds: float) -> None:
+        """Tell how things stand, if something has changed. A parent that does not read misses it, and no more."""
+        report = ExportReport(
+            held,
+            tally.sent,
+            tally.rejected,
+            tally.refused,
+            tally.unreadable,
+            tally.requests,
+            tally.retries,
+            round(seconds, 6),
+            tally.unavailable_since_ms,
+            tally.last_error,
+        )
+        if self._pipe is None or report == self._last:
+            return
+        try:
+            os.write(self._pipe, msgspec.json.encode(report) + b"\n")
+        except OSError:
+            return
+        self._last = report
+
+
+def read_report(line: bytes) -> ExportReport | None:
+    """The report in a line; None where it is none."""
+    try:
+        return msgspec.json.decode(line, type=ExportReport)
+    except msgspec.DecodeError:
+        return None
