@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from longspan.endpoint import read_endpoint
@@ -16,6 +17,7 @@ from longspan.settings import Settings
 from longspan.store import Store, open_store
 
 if TYPE_CHECKING:
+    from longspan.health import Health
     from machines.catalog import Catalog
     from streams.worker import Worker
 
@@ -25,23 +27,37 @@ logger = logging.getLogger("longspan.worker")
 def run(settings: Settings, catalog: "Catalog") -> None:
     """Work until a signal comes. Raises EmbeddedServerError, StreamsError and redis.RedisError at the start."""
     store = open_store(settings)
-    from streams.client import check_server
     from streams.layout import settle_partitions
+    from streams.persistence import Persistence, when_loaded
+    from streams.server_check import check_server
 
-    server = check_server(store.client)
-    partitions = settle_partitions(store.client, store.keys, settings.partitions)
     stop = threading.Event()
     exporter = ExporterProcess(store.url, give_up=stop.set)
     _end_by_signal(stop, exporter)
+    server = check_server(store.client)
+    settle = partial(settle_partitions, store.client, store.keys, settings.partitions)
+    partitions = when_loaded(settle, Persistence(logger, "the start"), stop)
+    if partitions is None:
+        store.client.close()
+        return
     exporter.start()
+    health: Health | None = None
     try:
         logger.info("%s at %s, prefix %s, %d partitions", server, store.shown, settings.prefix, partitions)
         logger.info("machines: %s", ", ".join(f"{machine.name} {machine.version}" for machine in catalog))
         logger.info("traces of namespace %s go to %s", settings.namespace, read_endpoint(os.environ).shown)
         worker = _make_worker(settings, catalog, store, partitions)
+        if settings.health is not None:
+            from longspan.health import start_health
+            from longspan.readiness import Watched
+
+            watched = Watched(worker.statistics, worker.pressure, exporter, partitions)
+            health = start_health(settings.health, watched, store)
         give_back()
         worker.run(stop)
     finally:
+        if health is not None:
+            health.stop()
         exporter.stop()
         store.client.close()
     logger.info("stopped")
@@ -51,20 +67,21 @@ def run(settings: Settings, catalog: "Catalog") -> None:
 
 def _make_worker(settings: Settings, catalog: "Catalog", store: Store, partitions: int) -> "Worker":
     from machines.changes import Limits
-    from streams.client import connect
+    from streams.statistics import Statistics
     from streams.worker import Worker, WorkerOptions
 
     options = WorkerOptions(
         lease_ms=settings.lease_ms,
         retention_ms=settings.retention_ms,
         cache=settings.cache,
+        outbox_limit=settings.outbox_limit,
         limits=Limits(
             early_wait_ms=settings.early_wait_ms,
             reorder_wait_ms=settings.reorder_wait_ms,
             waiting=settings.waiting_limit,
         ),
     )
-    return Worker(lambda: connect(store.url), store.keys, partitions, catalog, options, _now_ms)
+    return Worker(store.connect, store.keys, partitions, catalog, options, _now_ms, Statistics(time.monotonic))
 
 
 def _now_ms() -> int:

@@ -28,6 +28,15 @@ class UseError(LongspanError):
     exit_status = WRONG_USE
 
 
+class ListenError(LongspanError):
+    """An address where nobody can listen: taken, not this machine's, or not allowed."""
+
+    def __init__(self, address: tuple[str, int], error: OSError) -> None:
+        self.address = address
+        reason = error.strerror or str(error)
+        super().__init__(f"LONGSPAN_HEALTH: {address[0]} port {address[1]} cannot be listened on: {reason}")
+
+
 class EmbeddedServerError(LongspanError):
     """The embedded server cannot be had; `remedy` says what to do instead."""
 

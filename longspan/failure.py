@@ -34,14 +34,9 @@ def explain(error: BaseException) -> Failure | None:
 def _explain_redis(error: BaseException) -> Failure | None:
     if not _is_a(error, "redis.exceptions", "RedisError"):
         return None
-    text = str(error).rstrip(".")
-    if _is_a(error, "redis.exceptions", "AuthenticationError") or text.startswith(("NOAUTH", "WRONGPASS")):
-        return Failure(f"Redis refused the credentials in LONGSPAN_REDIS_URL: {text}", FAILED)
-    if _is_a(error, "redis.exceptions", "NoPermissionError"):
-        return Failure(f"the Redis user may not do what Longspan needs: {text}", FAILED)
-    if _is_a(error, "redis.exceptions", "ConnectionError") or _is_a(error, "redis.exceptions", "TimeoutError"):
-        return Failure(f"Redis cannot be reached: {text}. Check LONGSPAN_REDIS_URL and that it is running", FAILED)
-    return Failure(f"Redis answered: {text}", FAILED)
+    from streams.errors import describe
+
+    return Failure(describe(error), FAILED)
 
 
 def _is_a(error: BaseException, module: str, name: str) -> bool:

@@ -40,7 +40,9 @@ def test_wrong_use_has_status_2_and_no_traceback(arguments: tuple[str, ...]) -> 
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("emit", "t", "s"), ("status",), ("status", "x"), ("deadletters", "list")])
+@pytest.mark.parametrize(
+    "arguments", [("emit", "t", "s"), ("status",), ("status", "x"), ("deadletters", "list"), ("worker",)]
+)
 def test_without_a_server_every_verb_says_so_in_one_line(arguments: tuple[str, ...]) -> None:
     done = longspan(*arguments, settings={"LONGSPAN_REDIS_URL": "redis://127.0.0.1:9"})
     assert done.returncode == 1
