@@ -14,16 +14,17 @@ from redis import Redis
 from longspan.receiver import Receiver
 from streams.keys import Keys, PartitionKeys
 from tests.oracle.fold import Entry
-from tests.support.servers import Server
+from tests.support.servers import Reachable
 
 NAMESPACE = "proof"
+_ELSEWHERE = Path(__file__).parent / "elsewhere"
 
 
 class WorkerProcess:
     """`longspan worker` in a session of its own, so that it can be killed with all the processes that it starts."""
 
     def __init__(
-        self, server: Server, receiver: Receiver, prefix: str, machines: Path, log: Path, **settings: str
+        self, server: Reachable, receiver: Receiver, prefix: str, machines: Path, log: Path, **settings: str
     ) -> None:
         self.log = log
         self._command = [sys.executable, "-m", "longspan", "worker", "--machines", str(machines)]
@@ -67,31 +68,74 @@ class WorkerProcess:
 
     def kill_exporter(self) -> None:
         """kill -9 of the processes that the first one has started, if it has come to that."""
-        assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        for child in children.read_text().split() if children.exists() else ():
-            try:
-                os.kill(int(child), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        self._signal_children(signal.SIGKILL)
 
-    def stop(self) -> int:
-        """Ask it to end, as an operator would; its exit status."""
+    def suspend(self) -> None:
+        """SIGSTOP, all of it."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def suspend_exporter(self) -> None:
+        """SIGSTOP of the processes that the first one has started."""
+        self._signal_children(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT, all of it."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
+
+    def terminate(self) -> None:
+        """Ask it to end, as an operator would."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        status = self._process.wait(20)
+
+    def stop(self, seconds: float = 20) -> int:
+        """Ask it to end and wait that long; its exit status."""
+        self.terminate()
+        return self.wait(seconds)
+
+    def wait(self, seconds: float = 20) -> int:
+        """Wait that long until it has ended; its exit status."""
+        assert self._process is not None
+        status = self._process.wait(seconds)
         self._process = None
         return status
+
+    @property
+    def ended(self) -> int | None:
+        """The exit status if it has ended by itself."""
+        return self._process.poll() if self._process else None
+
+    @property
+    def pids(self) -> list[int]:
+        """The first process, and those that it has started."""
+        assert self._process is not None
+        own = self._process.pid
+        children = Path(f"/proc/{own}/task/{own}/children")
+        return [own, *map(int, children.read_text().split() if children.exists() else ())]
 
     def check(self) -> None:
         """AssertionError, with what it printed, when it has ended by itself."""
         assert self._process is not None
         assert self._process.poll() is None, f"the worker ended:\n{self.log.read_text()[-3_000:]}"
 
+    def _signal_children(self, number: signal.Signals) -> None:
+        for child in self.pids[1:]:
+            try:
+                os.kill(child, number)
+            except ProcessLookupError:
+                continue
+
+
+def on_host(name: str) -> dict[str, str]:
+    """Settings of a worker that is to believe that it runs on a machine of this name: it cannot see others die then."""
+    path = os.pathsep.join(part for part in (str(_ELSEWHERE), os.environ.get("PYTHONPATH", "")) if part)
+    return {"PYTHONPATH": path, "ELSEWHERE": name}
+
 
 @contextmanager
 def worker(
-    server: Server, receiver: Receiver, prefix: str, machines: Path, room: Path, **settings: str
+    server: Reachable, receiver: Receiver, prefix: str, machines: Path, room: Path, **settings: str
 ) -> Iterator[WorkerProcess]:
     """A running worker until the block ends."""
     process = WorkerProcess(server, receiver, prefix, machines, room / "worker.log", **settings)
@@ -128,6 +172,11 @@ def is_drained(client: "Redis", prefix: str) -> bool:
         if waiting or (newest and newest[0][0] != cursor):
             return False
     return True
+
+
+def has_deadlines(client: "Redis", prefix: str, until_ms: int) -> bool:
+    """Whether deadlines that were due by then (milliseconds since the epoch) have not passed yet."""
+    return any(client.zcount(owned.deadlines, "-inf", until_ms) for owned in _partitions(client, prefix))
 
 
 def dead_letters(client: "Redis", prefix: str) -> list[dict[str, str]]:

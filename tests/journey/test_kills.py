@@ -2,52 +2,26 @@
 
 import random
 import signal
-import threading
 import time
 from pathlib import Path
 
 import pytest
-from redis.exceptions import RedisError
 
 from machines.catalog import load_catalog
-from tests.journey.running import NAMESPACE, WorkerProcess, dead_letters, is_drained, send
+from tests.journey.feeding import Feeder
+from tests.journey.running import NAMESPACE, WorkerProcess, dead_letters, is_drained
 from tests.journey.storm import Storm
 from tests.journey.test_storm import ended_runs, write_machines
-from tests.journey.traffic import Fields, random_traffic
+from tests.journey.traffic import random_traffic
 from tests.oracle.comparison import differences, report
 from tests.oracle.fold import Fold
 from tests.oracle.spans import expected_spans
 from tests.support.seeds import SEED
-from tests.support.servers import REDIS, Server, running
+from tests.support.servers import REDIS, running
 from tests.support.waiting import wait_for
 
 WORKFLOWS = 600
 VICTIMS = ["all"] * 14 + ["parent"] * 5 + ["exporter"] * 5 + ["server"] * 2 + ["none"] * 4
-CHUNK = 40
-
-
-class Feeder(threading.Thread):
-    """Sends the traffic in small chunks; a chunk whose answer was lost is sent again, as producers do."""
-
-    def __init__(self, server: Server, prefix: str, traffic: list[Fields], fold: Fold, seconds: float) -> None:
-        super().__init__(name="feeder")
-        self.stopping = threading.Event()
-        self._server = server
-        self._prefix = prefix
-        self._chunks = [traffic[begin : begin + CHUNK] for begin in range(0, len(traffic), CHUNK)]
-        self._fold = fold
-        self._pause_seconds = seconds / len(self._chunks)
-
-    def run(self) -> None:
-        for chunk in self._chunks:
-            while not self.stopping.is_set():
-                try:
-                    with self._server.client() as client:
-                        self._fold.feed(send(client, self._prefix, chunk))
-                    break
-                except RedisError:
-                    self.stopping.wait(0.05)
-            self.stopping.wait(self._pause_seconds)
 
 
 @pytest.mark.skipif(REDIS is None, reason="no redis-server on the PATH")
@@ -68,7 +42,7 @@ def test_spans_are_exact_although_workers_and_the_server_are_killed(prefix: str,
             process.start()
             feeder.start()
             for victim in choose.sample(VICTIMS, len(VICTIMS)):
-                feeder.stopping.wait(choose.uniform(0.3, 1.6))
+                storm.stopping.wait(choose.uniform(0.3, 1.6))
                 if choose.random() < 0.5:
                     storm.refused.clear()
                     storm.refused.wait(0.5)
@@ -96,8 +70,7 @@ def test_spans_are_exact_although_workers_and_the_server_are_killed(prefix: str,
                 wait_for(lambda: is_drained(client, prefix), 60)
                 dead = dead_letters(client, prefix)
         finally:
-            feeder.stopping.set()
-            feeder.join()
+            feeder.stop()
             process.kill()
     for killed_at in kills:
         storm.forgive(killed_at)

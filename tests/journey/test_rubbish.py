@@ -4,14 +4,12 @@ import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from longspan.receiver import Receiver
-from machines.snapshot import Snapshot, encode_snapshot
 from streams.client import Client, connect
 from streams.deadletters import DeadLetter, list_dead_letters
 from streams.ingress import emit
@@ -136,8 +134,7 @@ def test_a_key_of_the_wrong_type_costs_only_its_workflow(target: Target, key: st
         "waiting": owned.waiting(subject),
         "seen": owned.seen(subject),
     }[key]
-    raw: Any = target.client
-    raw.execute_command("HSET", name, "someone", "else")
+    target.client.call("HSET", name, "someone", "else")
     (position,) = emit(target.client, target.keys, [event(subject, "ended" if key == "waiting" else "begun")])
     target.is_healthy()
     if key == "seen":  # untouched until a workflow has more events than its snapshot remembers
@@ -145,18 +142,6 @@ def test_a_key_of_the_wrong_type_costs_only_its_workflow(target: Target, key: st
     letter = target.letter_of(position)
     assert letter.reason in ("wrong-key-type", "unreadable")
     assert name.decode() in letter.detail
-
-
-def test_a_snapshot_of_a_newer_format_is_refused_and_left_alone(target: Target) -> None:
-    subject = f"newer-{next(target.numbers)}"
-    stored = b"\xfe" + encode_snapshot(Snapshot())[1:]
-    name = target.keys.of(partition_of(subject, PARTITIONS)).workflow(subject)
-    raw: Any = target.client
-    raw.execute_command("SET", name, stored)
-    (position,) = emit(target.client, target.keys, [event(subject, "begun")])
-    target.is_healthy()
-    assert "format 254" in target.letter_of(position).detail
-    assert raw.execute_command("GET", name) == stored
 
 
 def test_an_event_of_an_unknown_machine_waits_and_is_shown(target: Target) -> None:

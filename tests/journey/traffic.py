@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from machines.instants import format_instant
@@ -15,17 +15,25 @@ _STEPS = 30
 
 
 def random_traffic(
-    machines: Sequence[Machine], workflows: int, seed: int, since_ns: int, *, timeless: bool = True
+    machines: Sequence[Machine],
+    workflows: int,
+    seed: int,
+    since_ns: int,
+    *,
+    timeless: bool = True,
+    untimed: Collection[str] = (),
 ) -> list[Fields]:
     """Entries for the ingress stream in order of arrival; event times begin shortly after `since_ns`.
 
-    Every tenth entry comes twice. With `timeless`, some entries leave their time to the entry's own.
+    Every tenth entry comes twice. With `timeless`, some entries leave their time to the entry's own; all entries do
+    that whose machine's name is in `untimed`.
     """
     choose = random.Random(seed)
     placed: list[tuple[float, Fields]] = []
     for number in range(workflows):
         machine = machines[number % len(machines)]
-        story = _Story(choose, machine, f"{machine.name}-{number}", since_ns, timeless)
+        without_time = 1.0 if machine.name in untimed else 0.03 if timeless else 0.0
+        story = _Story(choose, machine, f"{machine.name}-{number}", since_ns, without_time)
         place = choose.random() * workflows
         for fields in story.told(choose.choice([x.name for x in machines])):
             place += choose.expovariate(1)
@@ -38,12 +46,14 @@ def random_traffic(
 class _Story:
     """The events of one workflow, first as they happened, then as they arrive."""
 
-    def __init__(self, choose: random.Random, machine: Machine, subject: str, since_ns: int, timeless: bool) -> None:
+    def __init__(
+        self, choose: random.Random, machine: Machine, subject: str, since_ns: int, without_time: float
+    ) -> None:
         self._choose = choose
         self._machine = machine
         self._subject = subject
         self._now_ns = since_ns + choose.randrange(60 * _SECOND_NS)
-        self._timeless = timeless
+        self._without_time = without_time
         self._events: list[Fields] = []
         self._types: dict[str, list[str]] = {}
         for event_type, event in machine.events.items():
@@ -102,7 +112,7 @@ class _Story:
         }
         if starting or self._chance(0.5):
             fields["machine"] = self._machine.name
-        if not (self._timeless and self._chance(0.03)):
+        if not (self._without_time and self._chance(self._without_time)):
             fields["time"] = format_instant(self._now_ns - skew_ns)
         if data:
             fields["data"] = json.dumps(data, ensure_ascii=self._chance(0.5))
