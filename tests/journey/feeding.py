@@ -77,8 +77,12 @@ class Feeder(threading.Thread):
 
 
 def append(client: "Redis", name: str, entries: Sequence[Entry]) -> None:
-    """Append entries under their own ids; those that stand there already are passed over. Raises RedisError."""
-    pipeline: Any = client.pipeline(transaction=False)
+    """Append entries under their own ids; those that stand there already are passed over. Raises RedisError.
+
+    At once: were an entry refused and a later one taken, as when a replica becomes the primary, the former could not
+    be sent again behind it.
+    """
+    pipeline: Any = client.pipeline(transaction=True)
     for entry in entries:
         pipeline.execute_command(
             "XADD", name, entry.position, *(part for pair in entry.fields.items() for part in pair)
