@@ -1,4 +1,4 @@
-"""A producer that always knows what it sent: it chooses the ids of its entries, and may send them again."""
+"""A producer that always knows what it sent, and where it stands: it may send again what it got no answer to."""
 
 import threading
 import time
@@ -6,12 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from tests.journey.traffic import Fields
 from tests.oracle.fold import Entry, Fold
 from tests.support.servers import Server
 
+_APPEND = """
+local known = redis.call('HGET', KEYS[2], ARGV[1])
+if known then
+  return cjson.decode(known)
+end
+local positions, place = {}, 2
+while place <= #ARGV do
+  local last = place + tonumber(ARGV[place])
+  positions[#positions + 1] = redis.call('XADD', KEYS[1], '*', unpack(ARGV, place + 1, last))
+  place = last + 1
+end
+redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(positions))
+return positions
+"""
 CHUNK = 40
 BURST = 10  # chunks
 
@@ -19,7 +33,7 @@ BURST = 10  # chunks
 class Feeder(threading.Thread):
     """Sends the traffic in small chunks, spread over `seconds`, and tells the fold what stands in the stream, where.
 
-    A chunk whose answer was lost is sent again under the same ids: the server refuses those that it has.
+    A chunk whose answer was lost is sent again; the server remembers which it has.
     """
 
     def __init__(self, server: Server, prefix: str, traffic: Sequence[Fields], fold: Fold, seconds: float) -> None:
@@ -31,7 +45,6 @@ class Feeder(threading.Thread):
         self._chunks = [traffic[begin : begin + CHUNK] for begin in range(0, len(traffic), CHUNK)]
         self._fold = fold
         self._seconds = seconds
-        self._last_ms = 0
         self._hurry = threading.Event()
 
     def stop(self) -> None:
@@ -51,8 +64,7 @@ class Feeder(threading.Thread):
         for number, chunk in enumerate(self._chunks):
             if self._stopping.is_set():
                 return
-            entries = self._place(chunk)
-            while not self._stopping.is_set() and not self._send(entries):
+            while not self._stopping.is_set() and not self._send(number, chunk):
                 self._stopping.wait(0.05)
             urgent -= 1
             pause_seconds = max(end - time.monotonic(), 0.0) / (len(self._chunks) - number)
@@ -60,35 +72,25 @@ class Feeder(threading.Thread):
                 self._hurry.clear()
                 urgent = BURST
 
-    def _place(self, chunk: Sequence[Fields]) -> list[Entry]:
-        """Entries with ids of now, behind all others."""
-        self._last_ms = max(time.time_ns() // 1_000_000, self._last_ms + 1)
-        return [Entry(f"{self._last_ms}-{number}", fields) for number, fields in enumerate(chunk)]
-
-    def _send(self, entries: Sequence[Entry]) -> bool:
+    def _send(self, number: int, chunk: Sequence[Fields]) -> bool:
         try:
             with self._server.client() as client:
-                append(client, self._name, entries)
+                positions = append(client, self._name, number, chunk)
         except RedisError:
             return False
-        self._fold.feed(entries)
-        self.sent += len(entries)
+        self._fold.feed(Entry(position, fields) for position, fields in zip(positions, chunk, strict=True))
+        self.sent += len(chunk)
         return True
 
 
-def append(client: "Redis", name: str, entries: Sequence[Entry]) -> None:
-    """Append entries under their own ids; those that stand there already are passed over. Raises RedisError.
+def append(client: "Redis", name: str, number: int, chunk: Sequence[Fields]) -> list[str]:
+    """Append a chunk at once, unless it was already; the ids of its entries. Raises RedisError.
 
-    At once: were an entry refused and a later one taken, as when a replica becomes the primary, the former could not
-    be sent again behind it.
+    The server gives the ids, as it does to any producer: one of a moment that has passed could come behind a deadline.
     """
-    pipeline: Any = client.pipeline(transaction=True)
-    for entry in entries:
-        pipeline.execute_command(
-            "XADD", name, entry.position, *(part for pair in entry.fields.items() for part in pair)
-        )
-    for reply in pipeline.execute(raise_on_error=False):
-        if isinstance(reply, ResponseError) and "equal or smaller" not in str(reply):
-            raise reply
-        if isinstance(reply, RedisError) and not isinstance(reply, ResponseError):
-            raise reply
+    arguments: list[str | int] = [number]
+    for fields in chunk:
+        parts = [part for pair in fields.items() for part in pair]
+        arguments += [len(parts), *parts]
+    positions: Any = client.eval(_APPEND, 2, name, f"{name}:fed", *arguments)
+    return [position.decode() for position in positions]
