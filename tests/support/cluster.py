@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
+from redis.backoff import ConstantBackoff
 from redis.cluster import RedisCluster
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError, ResponseError
+from redis.retry import Retry
 
 from tests.support.probe import beside
 from tests.support.servers import REDIS, VALKEY, Server, free_port, running
@@ -63,6 +65,19 @@ def running_cluster(directory: Path, *arguments: str) -> Iterator[ClusterServer]
         yield ClusterServer(nodes)
 
 
+class _Steady:
+    """A node's client that asks again after its connection was lost or killed while idle, as tests do to all."""
+
+    def __init__(self, port: int) -> None:
+        self._client: Any = Redis(port=port)
+        self._retry = Retry(ConstantBackoff(0.005), 1_000, (ConnectionError,))
+        self.close = self._client.close
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """What the node answers. What it did before the answer was lost, it is told to do again."""
+        return self._retry.call_with_retry(lambda: self._client.execute_command(*args, **options), lambda error: None)
+
+
 class SlotMover:
     """Moves the slots of `keys` from node to node for as long as its block lasts, key by key, as `redis-cli --cluster
     reshard` does, all keys at once or with one of `pauses_seconds` between one and the next; `moves` counts.
@@ -80,9 +95,7 @@ class SlotMover:
         self._choose = random.Random(seed)
         self._stop = threading.Event()
         self._ports = [node.port for node in cluster.nodes]
-        self._clients: list[Any] = [
-            Redis(port=node.port) for node in cluster.nodes
-        ]  # tries again: tests kill connections
+        self._clients = [_Steady(node.port) for node in cluster.nodes]
         self._ids = [str(client.execute_command("CLUSTER", "MYID"), "ascii") for client in self._clients]
         self._owners = cluster.owners(self._slots)
         self._error: BaseException | None = None
