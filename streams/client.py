@@ -129,12 +129,11 @@ def read_streams(
     positions: Mapping[bytes, bytes],
     count: int,
     block_ms: int,
-    wake: threading.Event | None = None,
 ) -> dict[bytes, list[tuple[bytes, list[bytes]]]]:
     """Up to `count` entries of each stream behind its position, waiting at most `block_ms` for the first.
 
-    Where one command can name all the streams, it waits in Redis and `wake` is not looked at; in a cluster they are
-    looked at again and again, after pauses that grow while nothing comes and that `wake` ends.
+    Where one command can name all the streams, it waits in Redis; in a cluster they are looked at again and again,
+    after pauses that grow while nothing comes.
     Raises KeyTypeError for a key that is no stream, redis.RedisError.
     """
     waited_ms = 0
@@ -143,11 +142,11 @@ def read_streams(
         reply = _read_once(client, positions, groups, count, block_ms if len(groups) == 1 else 0)
         if reply is None:
             continue
-        if reply or len(groups) == 1 or waited_ms >= block_ms or (wake is not None and wake.is_set()):
+        if reply or len(groups) == 1 or waited_ms >= block_ms:
             client.pause_ms = SHORTEST_PAUSE_MS if reply else client.pause_ms
             return reply
         pause_ms = min(client.pause_ms, block_ms - waited_ms)
-        (wake or threading.Event()).wait(pause_ms / 1_000)
+        threading.Event().wait(pause_ms / 1_000)
         waited_ms += pause_ms
         client.pause_ms = min(2 * client.pause_ms, LONGEST_PAUSE_MS)
 

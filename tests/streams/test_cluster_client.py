@@ -148,15 +148,6 @@ def test_the_wait_for_streams_grows_while_nothing_comes_and_ends_when_something_
     assert client.pause_ms == SHORTEST_PAUSE_MS
 
 
-def test_who_waits_for_streams_can_be_woken(client: Client, prefix: str) -> None:
-    wake = threading.Event()
-    bell = threading.Timer(0.1, wake.set)
-    bell.start()
-    assert read_streams(client, dict.fromkeys(names(prefix), b"0-0"), 10, 60_000, wake) == {}
-    bell.join()
-    assert wake.is_set()
-
-
 def test_a_plain_server_that_will_not_have_several_slots_in_one_command_is_asked_for_each(
     lone_node: Server, prefix: str
 ) -> None:
