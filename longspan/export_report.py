@@ -5,6 +5,7 @@ import stat
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,18 +64,7 @@ class Reporter:
 
     def write(self, held: int, tally: "Tally", seconds: float) -> None:
         """Tell how things stand, if something has changed. A parent that does not read misses it, and no more."""
-        report = ExportReport(
-            held,
-            tally.sent,
-            tally.rejected,
-            tally.refused,
-            tally.unreadable,
-            tally.requests,
-            tally.retries,
-            round(seconds, 6),
-            tally.unavailable_since_ms,
-            tally.last_error,
-        )
+        report = ExportReport(held=held, request_seconds=round(seconds, 6), **asdict(tally))
         if self._pipe is None or report == self._last:
             return
         try:

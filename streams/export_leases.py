@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import redis
 
 from streams.client import Client
-from streams.errors import KeyTypeError, StreamsError, check_type, describe, trouble
+from streams.errors import KeyTypeError, StreamsError, describe, trouble
 from streams.keys import Keys
-from streams.lease import find_free, make_token
+from streams.lease import find_free, hold_each
 from streams.members import Members, Share
-from streams.owner import is_dead, name_member
-from streams.scripts import HOLD, RENEW
+from streams.owner import name_member
+from streams.scripts import RENEW
 
 logger = logging.getLogger(__name__)
 
@@ -143,9 +143,6 @@ class ExportLeases:
 
     def _attend(self) -> Share:
         share = self._members.attend()
-        dead = [name for name in share.members if name != self._name and is_dead(name)]
-        if dead:
-            share = self._members.attend(dead)
         if self._share is None or share.members != self._share.members:
             rank, count = share.rank + 1, len(share.members)
             logger.info("exporter %d of %d, %d partitions to export", rank, count, share.of(self._partitions))
@@ -165,36 +162,16 @@ class ExportLeases:
             del self._nonces[number]
 
     def _take(self, share: Share, count: int) -> None:
-        begin = self._partitions * share.rank // len(share.members)  # those who come at once try different ones first
-        wanted = [number for number in (*range(begin, self._partitions), *range(begin)) if number not in self._nonces]
+        wanted = [number for number in share.order(self._partitions) if number not in self._nonces]
         expired_ms = 0 if self._is_patient() else share.now_ms
         free = find_free(self._client, [self._keys.of(number).exporter for number in wanted], expired_ms)
-        self._hold([wanted[index] for index in free[:count]])
-
-    def _hold(self, wanted: Collection[int], dead: Mapping[int, bytes] | None = None) -> None:
-        nonces = {number: make_token() for number in wanted}
-        replies = HOLD.call_each(
-            self._client,
-            [
-                ([self._keys.of(number).exporter], [self._name, nonce, self._lease_ms, (dead or {}).get(number, b"")])
-                for number, nonce in nonces.items()
-            ],
-        )
-        left_behind: dict[int, bytes] = {}
-        for number, reply in zip(wanted, replies, strict=True):
-            if isinstance(reply, Exception):
-                raise reply
-            try:
-                check_type(reply)
-            except KeyTypeError as error:
-                self._tell(error)
-                continue
-            if reply[0] == b"claimed":
-                self._nonces[number] = nonces[number]
-            elif dead is None and is_dead(reply[1].decode(errors="replace")):
-                left_behind[number] = reply[2]
-        if left_behind:
-            self._hold(left_behind, left_behind)
+        chosen = [wanted[index] for index in free[:count]]
+        names = [self._keys.of(number).exporter for number in chosen]
+        for number, nonce in zip(chosen, hold_each(self._client, names, self._name, self._lease_ms), strict=True):
+            if isinstance(nonce, KeyTypeError):
+                self._tell(nonce)
+            elif nonce is not None:
+                self._nonces[number] = nonce
 
     def _tell(self, error: KeyTypeError) -> None:
         if str(error) not in self._told:

@@ -11,7 +11,6 @@ from streams.keys import Keys, PartitionKeys
 from streams.layout import settle_again
 from streams.lease import Lease
 from streams.members import Members, Share
-from streams.owner import is_dead
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +48,7 @@ class Holdings:
     def balance(self) -> list[int]:
         """Attend, give up what is beyond the fair share, and take what is free within it; the partitions taken."""
         self._tell_gone()
-        known = self.share.members if self.share else ()
-        share = self._members.attend([member for member in known if member != self._name and is_dead(member)])
+        share = self._members.attend()
         if self.share is None or share.members != self.share.members:
             logger.info("%d of %d workers, %d partitions to hold", share.rank + 1, len(share.members), self._due(share))
             if self.share is None and len(share.members) > 1:
@@ -105,8 +103,7 @@ class Holdings:
         except LayoutError:
             self._members.leave()  # whoever can take nothing must not count
             raise
-        begin = self._partitions * share.rank // len(share.members)  # newcomers look in different places
-        wanted = [number for number in (*range(begin, self._partitions), *range(begin)) if number not in self.leases]
+        wanted = [number for number in share.order(self._partitions) if number not in self.leases]
         free = leases.find_free(self._client, [self._keys.of(number).meta for number in wanted], share.now_ms)
         chosen = [wanted[index] for index in free[:count]]
         claimed = leases.claim_each(

@@ -10,7 +10,7 @@ from streams.client import Client
 from streams.errors import KeyTypeError, check_type, is_wrong_type
 from streams.keys import PartitionKeys
 from streams.owner import is_dead
-from streams.scripts import CLAIM, RENEW
+from streams.scripts import CLAIM, HOLD, RENEW, Script
 
 
 def make_token() -> bytes:
@@ -44,41 +44,28 @@ def find_free(client: Client, leases: Sequence[bytes], now_ms: int) -> list[int]
 
 
 def claim_each(
-    client: Client, owned: Sequence[PartitionKeys], owner: str, lease_ms: int, dead: Sequence[bytes] | None = None
+    client: Client, owned: Sequence[PartitionKeys], owner: str, lease_ms: int
 ) -> list[Lease | KeyTypeError | None]:
     """Take partitions that nobody holds, or whose holder died on this machine; None for one that somebody holds.
 
-    `dead` are nonces of holders that are known to have died. Raises redis.RedisError.
+    Raises redis.RedisError.
     """
     made = [(make_token(), make_token()) for _ in owned]
-    marks = dead or [b""] * len(owned)
-    replies = CLAIM.call_each(
-        client,
-        [
-            ((keys.meta, keys.events), (owner, *tokens, lease_ms, mark))
-            for keys, tokens, mark in zip(owned, made, marks, strict=True)
-        ],
-    )
-    claimed: list[Lease | KeyTypeError | None] = []
-    left_behind: dict[int, bytes] = {}
-    for index, (reply, tokens) in enumerate(zip(replies, made, strict=True)):
-        claimed.append(None)
-        if isinstance(reply, Exception):
-            raise reply
-        try:
-            check_type(reply)
-        except KeyTypeError as error:
-            claimed[index] = error
-            continue
-        if reply[0] == b"claimed":
-            claimed[index] = Lease(*tokens, reply[1])
-        elif dead is None and is_dead(reply[1].decode(errors="replace")):
-            left_behind[index] = reply[2]
-    if left_behind:
-        again = claim_each(client, [owned[index] for index in left_behind], owner, lease_ms, list(left_behind.values()))
-        for index, lease in zip(left_behind, again, strict=True):
-            claimed[index] = lease
-    return claimed
+    calls = [((keys.meta, keys.events), (owner, *tokens, lease_ms)) for keys, tokens in zip(owned, made, strict=True)]
+    return [
+        Lease(*tokens, reply[1]) if isinstance(reply, list) else reply
+        for tokens, reply in zip(made, _take_each(client, CLAIM, calls), strict=True)
+    ]
+
+
+def hold_each(client: Client, leases: Sequence[bytes], owner: str, lease_ms: int) -> list[bytes | KeyTypeError | None]:
+    """Take leases (hashes) of a role as `claim_each` takes partitions; the nonce of each. Raises redis.RedisError."""
+    nonces = [make_token() for _ in leases]
+    calls = [((lease,), (owner, nonce, lease_ms)) for lease, nonce in zip(leases, nonces, strict=True)]
+    return [
+        nonce if isinstance(reply, list) else reply
+        for nonce, reply in zip(nonces, _take_each(client, HOLD, calls), strict=True)
+    ]
 
 
 def claim(client: Client, keys: PartitionKeys, owner: str, lease_ms: int) -> Lease | None:
@@ -114,6 +101,40 @@ def reread(client: Client, keys: PartitionKeys, lease: Lease) -> Lease | None:
     if nonce != lease.nonce or etag is None or cursor is None:
         return None
     return Lease(lease.nonce, etag, cursor)
+
+
+def _take_each(
+    client: Client,
+    script: Script,
+    calls: Sequence[tuple[Sequence[bytes], Sequence[bytes | str | int]]],
+    dead: Sequence[bytes] | None = None,
+) -> list[list[bytes] | KeyTypeError | None]:
+    """What CLAIM or HOLD answered where it took; None where somebody holds it, and `dead` are nonces of who has died.
+
+    The nonce of a dead holder is the last argument of both.
+    """
+    marks = dead or [b""] * len(calls)
+    replies = script.call_each(client, [(keys, (*args, mark)) for (keys, args), mark in zip(calls, marks, strict=True)])
+    taken: list[list[bytes] | KeyTypeError | None] = []
+    left_behind: dict[int, bytes] = {}
+    for index, reply in enumerate(replies):
+        taken.append(None)
+        if isinstance(reply, Exception):
+            raise reply
+        try:
+            check_type(reply)
+        except KeyTypeError as error:
+            taken[index] = error
+            continue
+        if reply[0] == b"claimed":
+            taken[index] = reply
+        elif dead is None and is_dead(reply[1].decode(errors="replace")):
+            left_behind[index] = reply[2]
+    if left_behind:
+        again = _take_each(client, script, [calls[index] for index in left_behind], list(left_behind.values()))
+        for index, reply in zip(left_behind, again, strict=True):
+            taken[index] = reply
+    return taken
 
 
 def _as_ms(stored: bytes | None) -> int:

@@ -6,6 +6,7 @@ import msgspec
 
 from streams.client import Client
 from streams.errors import check_type
+from streams.owner import is_dead
 from streams.scripts import ATTEND
 
 
@@ -24,6 +25,11 @@ class Share(msgspec.Struct, frozen=True):
         each, left_over = divmod(partitions, len(self.members))
         return each + (self.rank < left_over)
 
+    def order(self, partitions: int) -> list[int]:
+        """All partitions in the order in which this member looks for free ones: who comes at once begins elsewhere."""
+        begin = partitions * self.rank // len(self.members)
+        return [*range(begin, partitions), *range(begin)]
+
 
 class Members:
     """One process among those of a role. `name` is what it is known by, unique; it counts for `lease_ms` at a time."""
@@ -36,7 +42,7 @@ class Members:
         self._joined: bytes = b""  # kept, so that who was taken for dead comes back in its old place
 
     def attend(self, dead: Collection[str] = ()) -> Share:
-        """Be there for another lease; who is there now, without those that are known to be `dead`.
+        """Be there for another lease; who is there now, without the `dead` and those that died on this machine.
 
         Raises redis.RedisError and KeyTypeError.
         """
@@ -47,7 +53,8 @@ class Members:
         members = tuple(
             name.decode(errors="replace") for _, name in sorted((int(since), name) for since, name in present)
         )
-        return Share(members, members.index(self._name), int(reply[2]))
+        gone = [name for name in members if name != self._name and is_dead(name)]
+        return self.attend(gone) if gone else Share(members, members.index(self._name), int(reply[2]))
 
     def leave(self) -> None:
         """Be there no longer, so that the others need not wait. Raises redis.RedisError and KeyTypeError."""

@@ -8,14 +8,13 @@ import redis
 
 from streams.bell import Bell
 from streams.client import BLOCK_MS, Client
-from streams.errors import StreamsError, check_type
+from streams.errors import KeyTypeError, StreamsError
 from streams.ingress import Router
 from streams.keys import Keys
 from streams.layout import settle_again
-from streams.lease import make_token
-from streams.owner import is_dead
+from streams.lease import hold_each
 from streams.persistence import Persistence
-from streams.scripts import HOLD, RENEW
+from streams.scripts import RENEW
 from streams.statistics import Statistics
 from streams.timing import Rhythm
 
@@ -99,21 +98,16 @@ class Routing:
 
     def _take(self) -> bool:
         settle_again(self._client, self._keys, self._partitions)  # another number would misplace every workflow
-        dead = b""
-        for _ in range(2):
-            nonce = make_token()
-            reply = HOLD.call(self._client, [self._keys.router], [self._name, nonce, self._lease_ms, dead])
-            check_type(reply)
-            if reply[0] == b"claimed":
-                self._nonce = nonce
-                self._router.restart()
-                self._rhythm.is_due("renew", self._lease_ms // 3)
-                logger.info("this worker routes")
-                return True
-            if not is_dead(reply[1].decode(errors="replace")):
-                return False
-            dead = reply[2]
-        return False
+        (nonce,) = hold_each(self._client, [self._keys.router], self._name, self._lease_ms)
+        if isinstance(nonce, KeyTypeError):
+            raise nonce
+        if nonce is None:
+            return False
+        self._nonce = nonce
+        self._router.restart()
+        self._rhythm.is_due("renew", self._lease_ms // 3)
+        logger.info("this worker routes")
+        return True
 
     def _wait(self, block_ms: int) -> None:
         if block_ms:

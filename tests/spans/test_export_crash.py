@@ -130,7 +130,7 @@ class World:
 def worlds(valkey_server: Server, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
     """Makes worlds, in each of which whoever held a lease before is dead."""
     monkeypatch.setattr("streams.lease.is_dead", lambda owner: True)
-    monkeypatch.setattr("streams.export_leases.is_dead", lambda owner: True)
+    monkeypatch.setattr("streams.members.is_dead", lambda owner: True)
     monkeypatch.setattr(export, "MOST_SPANS", 6)
     with Probe(valkey_server.url) as client:
         numbers = itertools.count()

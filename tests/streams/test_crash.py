@@ -103,7 +103,7 @@ def plain(event: Event) -> Event:
 @pytest.fixture
 def restart(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes the site one with another prefix at the first moment, where whoever held a lease before is dead."""
-    for module in ("lease", "holdings"):
+    for module in ("lease", "members"):
         monkeypatch.setattr(f"streams.{module}.is_dead", lambda owner: True)
     clock, numbers = site.now_ms, site._numbers
 

@@ -53,7 +53,7 @@ def test_one_that_died_on_this_machine_is_followed_at_once(site: Site, monkeypat
     second = _routing(site, "second")
     second.step(0)
     assert not second.active
-    monkeypatch.setattr("streams.routing.is_dead", lambda owner: owner == "first")
+    monkeypatch.setattr("streams.lease.is_dead", lambda owner: owner == "first")
     second.step(0)
     assert second.active
 
