@@ -1,6 +1,6 @@
 """The commit: everything that a batch of events changed in one partition, written by one script or not at all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -8,20 +8,22 @@ from machines.changes import Changes, Dead, Limits
 from machines.events import encode_event
 from machines.snapshot import encode_snapshot
 from machines.workflow import Workflow
+from streams.beginnings import NameTrace, read_beginning
 from streams.client import Client
 from streams.errors import FencedError, KeyTypeError
-from streams.keys import PartitionKeys, run_member
+from streams.indexes import Listing, differences, list_as
+from streams.keys import PartitionKeys, run_member, trace_member
 from streams.lease import Lease, make_token
 from streams.outbox import OutboxItem, encode_items
 from streams.schedule import score
 from streams.scripts import COMMIT
+from streams.writes import Argument, Writes
 
 PART_AGE_MS = 24 * 3_600_000
-ARGUMENTS = 1_000  # of one command; Lua unpacks fewer than 8,000
+CHANGES_KEPT = 256  # commits whose workflows can be read behind: what a reader may miss while it is away
 UNDELIVERED = 9_000_000_000_000_000  # the score in `ended` of a run whose trace has not been delivered yet
 
 _pack = msgspec.msgpack.Encoder().encode
-Argument = bytes | str
 
 
 class Indexed(msgspec.Struct, frozen=True):
@@ -32,6 +34,7 @@ class Indexed(msgspec.Struct, frozen=True):
     expires_ms: int | None
     due_ms: int | None
     parked: bool
+    listing: Listing | None
 
 
 def index(workflow: Workflow, limits: Limits) -> Indexed:
@@ -43,59 +46,34 @@ def index(workflow: Workflow, limits: Limits) -> Indexed:
         workflow.expires_ms(limits) if workflow.held else None,
         score(workflow),
         workflow.is_parked,
+        list_as(snapshot),
     )
 
 
-class Commit:
+class Commit(Writes):
     """Commands for one partition, collected and then written at once."""
 
     def __init__(self, keys: PartitionKeys, lease: Lease) -> None:
+        super().__init__((keys.meta, keys.events))
         self._keys = keys
         self._lease = lease
-        self._positions: dict[bytes, int] = {keys.meta: 1, keys.events: 2}
-        self._types: list[str] = []
-        self._commands: list[Argument | int] = []
-        self._removed: dict[bytes, dict[bytes, None]] = {}  # members of sorted sets
-        self._deleted: dict[bytes, None] = {}
+        self.endings: list[tuple[str, str, int]] = []  # machine, outcome, duration (ns) of the runs that end by it
         self._exports: list[OutboxItem] = []
+        self._changed: dict[str, None] = {}  # workflows
+        self._indexes: dict[bytes, bytes] = {}  # keys of those that have got members, by name
 
-    def add(self, command: str, key: bytes, kind: str, *arguments: Argument) -> None:
-        """A command on one key, which must hold `kind` or nothing.
-
-        What ZREM and DEL take away goes last, once for each key: while a cluster moves the slot, a script that touches
-        a key again which it has emptied fails there, half-way.
-        """
-        position = self._positions.get(key)
-        if position is None:
-            position = self._positions[key] = len(self._positions) + 1
-            self._types.append(kind)
-        if command == "ZREM":
-            self._removed.setdefault(key, {}).update(dict.fromkeys(map(_encoded, arguments)))
-        elif command == "DEL":
-            self._deleted[key] = None
-        else:
-            assert key not in self._deleted, f"{key!r} is deleted by this commit"
-            if command == "ZADD" and arguments[0] != "XX":
-                for member in arguments[1::2]:
-                    self._removed.get(key, {}).pop(_encoded(member), None)
-            self._commands += (len(arguments), position, command, *arguments)
-
-    def replace_list(self, key: bytes, items: Sequence[Argument]) -> None:
-        """Put items into a list in place of what it holds, which never is empty on the way."""
-        if items:
-            self.add_each("RPUSH", key, "list", items)
-            self.add("LTRIM", key, "list", str(-len(items)), "-1")
-        else:
-            self.add("DEL", key, "list")
-
-    def add_each(self, command: str, key: bytes, kind: str, arguments: Sequence[Argument]) -> None:
-        """A command that takes any number of arguments, in several where Lua could not unpack them at once."""
-        for start in range(0, len(arguments), ARGUMENTS):
-            self.add(command, key, kind, *arguments[start : start + ARGUMENTS])
-
-    def add_workflow(self, workflow: Workflow, changes: Changes, before: Indexed, after: Indexed, now_ms: int) -> None:
-        """Everything that changed in one workflow."""
+    def add_workflow(
+        self,
+        workflow: Workflow,
+        changes: Changes,
+        before: Indexed,
+        after: Indexed,
+        now_ms: int,
+        name_trace: NameTrace | None = None,
+    ) -> None:
+        """Everything that changed in one workflow. `name_trace` says by which trace a new run is to be found."""
         keys, workflow_id = self._keys, workflow.subject
+        self._changed[workflow_id] = None
         if workflow.snapshot.run or workflow.snapshot.waiting:
             self.add("SET", keys.workflow(workflow_id), "string", encode_snapshot(workflow.snapshot))
         else:
@@ -105,15 +83,48 @@ class Commit:
             journals.setdefault(run, []).append(entry)
         for run, entries in journals.items():
             self.add_each("RPUSH", keys.journal(workflow_id, run), "list", entries)
+            if run > before.run and name_trace is not None and (begun := read_beginning(entries)) is not None:
+                self.add_trace(workflow_id, run, name_trace(workflow_id, *begun))
         self._add_held(workflow, changes)
         for page in changes.pages:
             self.add("RPUSH", keys.seen(workflow_id), "list", page)
         if changes.pages:
             self.add("LTRIM", keys.seen(workflow_id), "list", str(-len(workflow.pages)), "-1")
-        self._add_indexes(workflow_id, changes, before, after, now_ms)
+        self._add_schedules(workflow_id, changes, before, after, now_ms)
+        self.index(workflow_id, before.listing, after.listing)
         self._exports.extend(OutboxItem(workflow_id, *export) for export in changes.exports)
+        self.endings += changes.endings
         for dead in changes.dead:
             self.add_dead(dead)
+
+    def index(self, workflow_id: str, before: Listing | None, after: Listing | None) -> None:
+        """Bring the indexes from what they say of a workflow to what they are to say."""
+        if before == after:
+            return
+        gone, put = differences(workflow_id, before, after)
+        keys, named = self._keys, self._indexes
+        for name, member in gone:
+            self.unrank(keys.index(name), member)
+        for (name, member), rank in put.items():
+            key = named.get(name)
+            if key is None:
+                key = named[name] = keys.index(name)
+            self.rank(key, member, rank)
+
+    def add_trace(self, workflow_id: str, run: int, trace_id: str) -> None:
+        """Let a run be found by its trace id (hexadecimal digits)."""
+        digits = bytes.fromhex(trace_id)
+        self.add("HSET", self._keys.traces(digits), "hash", trace_member(digits, workflow_id, run), "")
+
+    def forget_run(self, workflow_id: str, run: int, trace_id: str | None) -> None:
+        """Remove a run's journal, and what was kept for its trace."""
+        keys = self._keys
+        self._changed[workflow_id] = None
+        self.add("DEL", keys.journal(workflow_id, run), "list")
+        self.add("DEL", keys.trace(workflow_id, run), "string")
+        if trace_id is not None:
+            digits = bytes.fromhex(trace_id)
+            self.add("HDEL", keys.traces(digits), "hash", trace_member(digits, workflow_id, run))
 
     def add_dead(self, dead: Dead) -> None:
         """An event that goes to the dead letters."""
@@ -139,17 +150,17 @@ class Commit:
         if self._exports:
             self.add("XADD", self._keys.outbox, "stream", "*", "b", encode_items(self._exports))
             self._exports = []
-        commands = list(self._commands)
-        for key, members in self._removed.items():
-            listed = list(members)
-            for start in range(0, len(listed), ARGUMENTS):
-                part = listed[start : start + ARGUMENTS]
-                commands += (len(part), self._positions[key], "ZREM", *part)
-        for key in self._deleted:
-            commands += (0, self._positions[key], "DEL")
+        if self._changed:
+            tell = ("MAXLEN", "~", str(CHANGES_KEPT), "*", "w", _pack(list(self._changed)))
+            self.add("XADD", self._keys.changes, "stream", *tell)
+            self._changed = {}
+        if self._indexes:
+            self.add_each("SADD", self._keys.indexes, "set", list(self._indexes))
+            self._indexes = {}
         lease = self._lease
         fence = (lease.nonce, lease.etag, lease.cursor)
-        return list(self._positions), [*fence, etag, cursor, read, " ".join(self._types), *commands]
+        commands = self.commands()
+        return self.keys, [*fence, etag, cursor, read, self.types, *commands]
 
     def _add_held(self, workflow: Workflow, changes: Changes) -> None:
         key = self._keys.waiting(workflow.subject)
@@ -158,7 +169,7 @@ class Commit:
         else:
             self.add_each("RPUSH", key, "list", [_pack(held) for held in changes.held])
 
-    def _add_indexes(self, workflow_id: str, changes: Changes, before: Indexed, after: Indexed, now_ms: int) -> None:
+    def _add_schedules(self, workflow_id: str, changes: Changes, before: Indexed, after: Indexed, now_ms: int) -> None:
         keys, member = self._keys, workflow_id
         parts = any(not last for _, _, last in changes.exports)
         if after.running and (parts or (after.run, True) != (before.run, before.running)):
@@ -179,10 +190,6 @@ class Commit:
                 self.add("ZREM", key, "zset", member)
             else:
                 self.add("ZADD", key, "zset", str(new), member)
-
-
-def _encoded(member: Argument) -> bytes:
-    return member if isinstance(member, bytes) else member.encode()
 
 
 def run_commits(client: Client, commits: Iterable[tuple[int, Commit, bytes, int]]) -> dict[int, Exception | None]:

@@ -2,6 +2,7 @@
 
 from zlib import crc32
 
+TRACE_BYTES = 8  # of a trace id that its index keeps: whoever finds a run there computes the whole
 GROUP = b"longspan"  # the consumer group whose position shows the lag; nobody reads through it
 
 
@@ -35,7 +36,8 @@ class PartitionKeys:
     """The keys of one partition: streams `events`, `outbox`, `dead`, `refused`; sorted sets `open` (scored by when the
     next part is due, ms), `ended` (by when the trace was delivered, ms), `held` (by when waiting ends, ms), `deadlines`
     (by due time, ms; what fired and has not been applied yet stands far beyond) and `parked` (events of machines that
-    are not loaded); and keys of single workflows."""
+    are not loaded); a stream `changes` of what was committed last; the set `indexes` with the names of the indexes that
+    there are (streams/indexes.py); and keys of single workflows."""
 
     def __init__(self, tag: bytes) -> None:
         self.tag = tag
@@ -50,6 +52,8 @@ class PartitionKeys:
         self.held = tag + b"held"
         self.deadlines = tag + b"deadlines"
         self.parked = tag + b"parked"
+        self.changes = tag + b"changes"
+        self.indexes = tag + b"indexes"
 
     def workflow(self, workflow_id: str) -> bytes:
         """The snapshot, a string."""
@@ -67,11 +71,21 @@ class PartitionKeys:
         """Pages of digests of older events, a list."""
         return self.tag + b"seen:" + workflow_id.encode()
 
+    def index(self, name: bytes) -> bytes:
+        """One of the indexes."""
+        return self.tag + name
+
+    def traces(self, trace_id: bytes) -> bytes:
+        """Where runs are found by a trace id (its 16 bytes, or the first ones), a hash; it is shared by many."""
+        return self.tag + b"traces:" + trace_id.hex()[:3].encode()  # so small that Redis keeps each in one piece
+
     def subject_of(self, key: bytes) -> str | None:
         """The workflow that one of these keys belongs to; None for a key of the whole partition."""
         kind, _, name = key.removeprefix(self.tag).partition(b":")
         if kind in (b"journal", b"trace"):
             name = name.partition(b":")[2]
+        elif kind not in (b"workflow", b"waiting", b"seen"):
+            return None
         return name.decode(errors="replace") or None
 
     def trace(self, workflow_id: str, run: int) -> bytes:
@@ -93,3 +107,8 @@ def split_run_member(member: bytes) -> tuple[str, int]:
     """Workflow id and run of a member of `ended`; run 0, which no workflow has, where it is none."""
     run, _, workflow_id = member.partition(b":")
     return workflow_id.decode(errors="replace"), int(run) if run.isdigit() else 0
+
+
+def trace_member(trace_id: bytes, workflow_id: str, run: int) -> bytes:
+    """How `traces` names one run."""
+    return trace_id[:TRACE_BYTES] + run_member(workflow_id, run)

@@ -15,7 +15,7 @@ def slot_of(command: Command) -> int | None:
     name = command[0]
     if name in _KEYLESS:
         return None
-    if name in ("EVALSHA", "EVAL"):
+    if name in ("EVALSHA", "EVAL", "EVALSHA_RO", "EVAL_RO"):
         place = 3
     elif name == "XREAD":
         place = command.index("STREAMS") + 1

@@ -1,6 +1,6 @@
 """Where workflows are now, read from snapshots and journals."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import msgspec
 
@@ -8,10 +8,7 @@ from machines.errors import SnapshotError
 from machines.journal import Header, Record, decode_journal
 from machines.snapshot import Snapshot, decode_snapshot
 from streams.client import Client
-from streams.keys import Keys, PartitionKeys, partition_of, split_run_member
-from streams.schedule import list_overdue
-
-PAGE = 500
+from streams.keys import Keys, partition_of
 
 
 class WorkflowView(msgspec.Struct, frozen=True):
@@ -34,31 +31,24 @@ def find_workflow(client: Client, keys: Keys, partitions: int, workflow_id: str)
     return None if stored is None else WorkflowView(workflow_id, partition, decode_snapshot(stored))
 
 
-def list_workflows(
-    client: Client,
-    keys: Keys,
-    partitions: int,
-    *,
-    machine: str | None = None,
-    status: str | None = None,
-    overdue_ms: int | None = None,
-    limit: int = 100,
-) -> list[WorkflowView]:
-    """Workflows that fit the filters, the one that changed last first; at most `limit`.
+def read_views(client: Client, keys: Keys, places: Sequence[tuple[int, str]]) -> list[WorkflowView | None]:
+    """The workflows of (partition, id), in one round trip; None for one that is not there or cannot be read.
 
-    With `overdue_ms`, those with a deadline that was due then and has not been applied: only these are read. Without,
-    every workflow that Redis holds is: meant for a person, not for a poll. Raises redis.RedisError.
+    What a newer version of Longspan wrote cannot be read: `find_workflow` says so when it is asked for.
+    Raises redis.RedisError.
     """
-    found = [
-        view
-        for partition in range(partitions)
-        for view in _read_partition(client, keys, partition, overdue_ms)
-        if machine in (None, view.snapshot.machine)
-        and status in (None, view.snapshot.status)
-        and (overdue_ms is None or view.overdue(overdue_ms))
-    ]
-    found.sort(key=lambda view: (-view.snapshot.updated_ns, view.id))
-    return found[:limit]
+    by_partition: dict[int, list[str]] = {}
+    for partition, workflow_id in places:
+        by_partition.setdefault(partition, []).append(workflow_id)
+    replies = client.call_all(
+        ["MGET", *map(keys.of(partition).workflow, listed)] for partition, listed in by_partition.items()
+    )
+    views = {
+        (partition, workflow_id): _view(workflow_id, partition, snapshot)
+        for (partition, listed), stored in zip(by_partition.items(), replies, strict=True)
+        for workflow_id, snapshot in zip(listed, stored, strict=True)
+    }
+    return [views[place] for place in places]
 
 
 def read_journal(
@@ -75,31 +65,8 @@ def read_journal(
     return decode_journal(entries) if entries else None
 
 
-def _read_partition(client: Client, keys: Keys, partition: int, overdue_ms: int | None) -> Iterator[WorkflowView]:
-    owned = keys.of(partition)
-    if overdue_ms is None:
-        listed = _list_all(client, owned)
-    else:
-        listed = [overdue.workflow_id for overdue in list_overdue(client, [owned], overdue_ms)]
-    for start in range(0, len(listed), PAGE):
-        page = listed[start : start + PAGE]
-        for workflow_id, stored in zip(page, client.call("MGET", *map(owned.workflow, page)), strict=True):
-            if stored is None:
-                continue
-            try:
-                yield WorkflowView(workflow_id, partition, decode_snapshot(stored))
-            except SnapshotError:
-                continue  # written by a newer version: `find_workflow` says so when it is asked for
-
-
-def _list_all(client: Client, owned: PartitionKeys) -> list[str]:
-    ids = dict.fromkeys(
-        [member.decode() for name in (owned.open, owned.held, owned.parked) for member in _members(client, name)]
-        + [split_run_member(member)[0] for member in _members(client, owned.ended)]
-    )
-    return list(ids)
-
-
-def _members(client: Client, name: bytes) -> list[bytes]:
-    members: list[bytes] = client.call("ZRANGEBYSCORE", name, "-inf", "+inf")
-    return members
+def _view(workflow_id: str, partition: int, stored: bytes | None) -> WorkflowView | None:
+    try:
+        return None if stored is None else WorkflowView(workflow_id, partition, decode_snapshot(stored))
+    except SnapshotError:
+        return None

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- KEYS: meta, events. ARGV: owner, nonce, etag, lease in ms, nonce of a holder known to be dead ('' for none).
 -- Takes the partition when nobody holds it: {'claimed', cursor, read} or {'held', owner, nonce, ms left}.
-local held = redis.pcall('HMGET', KEYS[1], 'nonce', 'owner', 'until', 'cursor', 'read')
+-- `indexed` is the etag of the last commit that kept the indexes; an older version, which does not, leaves it behind.
+local held = redis.pcall('HMGET', KEYS[1], 'nonce', 'owner', 'until', 'cursor', 'read', 'etag', 'indexed')
 if held['err'] then
   local wrong = string.find(held['err'], 'WRONGTYPE', 1, true)
   return wrong and {'type', KEYS[1], redis.call('TYPE', KEYS[1])['ok'], 'hash'} or held
@@ -22,6 +23,10 @@ else
   redis.pcall('XGROUP', 'CREATE', KEYS[2], 'longspan', '0')
 end
 local cursor, read = held[4] or '0-0', held[5] or '0'
+local indexed = held[7]
+if indexed == held[6] then  -- also where there is neither: the partition is new
+  indexed = ARGV[3]
+end
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'nonce', ARGV[2], 'etag', ARGV[3], 'until', now + ARGV[4],
-  'cursor', cursor, 'read', read)
+  'cursor', cursor, 'read', read, 'indexed', indexed or '')
 return {'claimed', cursor, read}

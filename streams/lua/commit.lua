@@ -19,7 +19,7 @@ for expected in string.gmatch('stream ' .. ARGV[7], '%S+') do
     return {'type', KEYS[key], kind, expected}
   end
 end
-for _, name in ipairs({'SET', 'DEL', 'RPUSH', 'LTRIM', 'ZADD', 'ZREM', 'XADD', 'HSET', 'XTRIM'}) do
+for _, name in ipairs({'SET', 'DEL', 'RPUSH', 'LTRIM', 'ZADD', 'ZREM', 'XADD', 'HGET', 'HSET', 'HDEL', 'SADD', 'XTRIM'}) do
   if redis.acl_check_cmd and not redis.acl_check_cmd(name, KEYS[1]) then
     return redis.error_reply('NOPERM the user may not run ' .. name .. ' in a script')
   end
@@ -31,7 +31,11 @@ while position <= #ARGV do
   position = last + 1
 end
 local read = tonumber(meta[4]) + tonumber(ARGV[6])
-redis.call('HSET', KEYS[1], 'etag', ARGV[4], 'cursor', ARGV[5], 'read', read)
+local indexed = redis.call('HGET', KEYS[1], 'indexed')
+if indexed == ARGV[2] then  -- the indexes were right before, and are kept
+  indexed = ARGV[4]
+end
+redis.call('HSET', KEYS[1], 'etag', ARGV[4], 'cursor', ARGV[5], 'read', read, 'indexed', indexed or '')
 if ARGV[6] ~= '0' then
   redis.pcall('XGROUP', 'SETID', KEYS[2], 'longspan', ARGV[5], 'ENTRIESREAD', read)
   redis.call('XTRIM', KEYS[2], 'MINID', ARGV[5])

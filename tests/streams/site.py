@@ -9,7 +9,7 @@ from typing import Any
 from machines.catalog import Catalog, load_catalog
 from machines.changes import Limits
 from machines.instants import format_instant
-from machines.journal import Record
+from machines.journal import Header, Record
 from streams.client import Client, connect
 from streams.deadletters import DeadLetter, list_dead_letters
 from streams.ingress import Router, emit
@@ -149,6 +149,12 @@ class Site:
         """What its journal says."""
         journal = read_journal(self.client, self.keys, PARTITIONS, subject, run)
         return journal[1] if journal else []
+
+    def journal(self, subject: str, run: int) -> tuple[Header, list[Record]]:
+        """The journal of a run that there is."""
+        found = read_journal(self.client, self.keys, PARTITIONS, subject, run)
+        assert found is not None
+        return found
 
     def letters(self) -> list[DeadLetter]:
         """All dead letters."""

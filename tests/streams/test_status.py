@@ -4,8 +4,9 @@ import pytest
 
 from machines.errors import SnapshotError
 from streams.keys import partition_of
+from streams.query import Query, find_page
 from streams.schedule import Overdue, count_overdue, list_overdue
-from streams.status import find_workflow, list_workflows, read_journal
+from streams.status import find_workflow, read_journal
 from tests.streams.site import JOB, PARTITIONS, START_MS, Site
 
 OTHER = JOB | {"machine": "other", "starts_on": ["com.example.other.started"]}
@@ -29,14 +30,14 @@ def busy(site: Site) -> Site:
     return site
 
 
-def ids(site: Site, **filters: object) -> list[str]:
-    found = list_workflows(site.client, site.keys, PARTITIONS, **filters)  # type: ignore[arg-type]  # filters by name
-    return [view.id for view in found]
+def ids(site: Site, now_ms: int = 0, limit: int = 50, **asked: object) -> list[str]:
+    query = Query(**asked)  # type: ignore[arg-type]  # filters by name
+    page = find_page(site.client, site.keys, PARTITIONS, query, limit=limit, cursor=None, now_ms=now_ms)
+    return [view.id for view in page.views]
 
 
-def test_every_workflow_is_listed_once_the_last_changed_first(busy: Site) -> None:
-    assert ids(busy)[:3] == ["other", "ended", "running"]
-    assert sorted(ids(busy)) == ["early", "ended", "other", "parked", "running"]
+def test_every_workflow_is_listed_once_the_last_started_first(busy: Site) -> None:
+    assert ids(busy) == ["other", "ended", "running", "parked", "early"]
     assert ids(busy, limit=2) == ["other", "ended"]
 
 
@@ -57,10 +58,10 @@ def test_what_is_overdue_is_found_whether_it_has_fired_or_not(site: Site) -> Non
     leases = worker._holdings.leases
     fired = partition_of("fired", PARTITIONS)
     worker._upkeep.step({fired: leases[fired]}, START_MS + 602_000)
-    assert ids(site, overdue_ms=START_MS + 605_000) == ["waits", "fired"]
-    assert ids(site, overdue_ms=START_MS + 603_000) == ["fired"]
-    assert ids(site, overdue_ms=START_MS) == []
-    assert ids(site, overdue_ms=START_MS + 605_000, machine="other") == []
+    assert ids(site, START_MS + 605_000, overdue=True) == ["waits", "fired"]
+    assert ids(site, START_MS + 603_000, overdue=True) == ["fired"]
+    assert ids(site, START_MS, overdue=True) == []
+    assert ids(site, START_MS + 605_000, overdue=True, machine="other") == []
     view = find_workflow(site.client, site.keys, PARTITIONS, "fired")
     assert view
     assert view.overdue(START_MS + 602_000) == {"paused": (START_MS + 602_000) * 1_000_000}
@@ -73,7 +74,7 @@ def test_what_is_overdue_is_found_whether_it_has_fired_or_not(site: Site) -> Non
     ]
     site.settle(worker)
     site.pass_ms(worker, 600_000)
-    assert ids(site, overdue_ms=START_MS * 2) == []
+    assert ids(site, START_MS * 2, overdue=True) == []
 
 
 def test_one_workflow_is_found_by_its_id(busy: Site) -> None:
@@ -98,7 +99,8 @@ def test_the_journal_of_the_last_run_or_of_any_other(busy: Site) -> None:
 def test_what_cannot_be_read_is_left_out_of_the_list_and_told_when_asked_for(busy: Site) -> None:
     busy.client.call("SET", busy.of("running").workflow("running"), b"\xfe")
     busy.client.delete(busy.of("other").workflow("other"))
-    busy.client.call("ZADD", busy.keys.of(0).ended, 1, b"\xff rubbish")
+    busy.client.call("ZADD", busy.keys.of(0).index(b"listed:ok:job"), 1, b"\xff rubbish")
+    busy.client.call("SADD", busy.keys.of(0).indexes, b"listed:ok:job", b"rubbish", b"\xff")
     assert sorted(ids(busy)) == ["early", "ended", "parked"]
     with pytest.raises(SnapshotError, match="format 254"):
         find_workflow(busy.client, busy.keys, PARTITIONS, "running")

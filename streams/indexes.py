@@ -1,0 +1,116 @@
+"""The indexes of a partition: where workflows are found by status, state, attribute, parent and trace.
+
+Sorted sets of the partition, named by their kind:
+`listed:<status>:<machine>` holds ids by start (ms), `in:<machine>:<path>` ids by entry (ms) of the open runs whose
+innermost active state that is; `attr:<name>` and `children` hold text, start and id in each member, and have no scores.
+"""
+
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from machines.snapshot import Snapshot
+
+VALUE_LIMIT = 256  # characters of an attribute that are indexed; a query looks at the whole of it
+LIST_LIMIT = 16  # elements of a list that are indexed
+CHILDREN = b"children"
+START_BYTES = 7
+
+_EARLIEST_MS = -(2**46)  # before the year 1: starts are kept as distances from it, which sort as bytes
+_NANOSECONDS = 1_000_000
+
+Entry = tuple[bytes, bytes]  # name of the index within the partition, member
+
+
+class Listing(msgspec.Struct, frozen=True, gc=False):
+    """What the indexes say of a workflow."""
+
+    machine: str
+    status: str
+    started_ns: int
+    states: dict[str, int]
+    attributes: dict[str, object]
+    parent: str | None
+
+
+def list_as(snapshot: Snapshot) -> Listing | None:
+    """What the indexes are to say of a workflow; None where it is not to be found."""
+    if not (snapshot.run or snapshot.waiting):
+        return None
+    states = dict(snapshot.states) if snapshot.status == "running" else {}
+    return Listing(snapshot.machine, snapshot.status, snapshot.started_ns, states, snapshot.attributes, snapshot.parent)
+
+
+def innermost(states: dict[str, int]) -> dict[str, int]:
+    """Of active states by path those with no active state inside them."""
+    if len(states) < 2:
+        return states
+    outer = {path[:place] for path in states for place in _dots(path)}
+    return {path: entered_ns for path, entered_ns in states.items() if path not in outer}
+
+
+def differences(
+    workflow_id: str, before: Listing | None, after: Listing | None
+) -> tuple[Collection[Entry], dict[Entry, int]]:
+    """The entries to take away, and those to put in or move, with their scores."""
+    member = workflow_id.encode()
+    old, new = _ranked(member, before), _ranked(member, after)
+    if before is None or after is None or _texts(before) != _texts(after):
+        old |= dict.fromkeys(_spelled(member, before), 0)
+        new |= dict.fromkeys(_spelled(member, after), 0)
+    gone = [entry for entry in old if entry not in new]
+    return gone, {entry: score for entry, score in new.items() if old.get(entry) != score}
+
+
+def attribute_texts(value: object) -> list[str]:
+    """The texts by which an attribute is found: text as it is, anything else as JSON, a list by each element."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for element in value for text in attribute_texts(element)]
+    return [msgspec.json.encode(value).decode()]
+
+
+def spell(text: str, started_ms: int | None = None) -> bytes:
+    """How members of an index without scores begin: with a text, and a start where one is given."""
+    begin = text[:VALUE_LIMIT].replace("\0", " ").encode(errors="replace") + b"\0"
+    return begin if started_ms is None else begin + (started_ms - _EARLIEST_MS).to_bytes(START_BYTES)
+
+
+def read_start(spelled: bytes) -> int:
+    """The start (ms) in the bytes of a member behind its text."""
+    return int.from_bytes(spelled[:START_BYTES]) + _EARLIEST_MS
+
+
+def _dots(path: str) -> Iterator[int]:
+    place = path.find(".")
+    while place >= 0:
+        yield place
+        place = path.find(".", place + 1)
+
+
+def _ranked(member: bytes, listing: Listing | None) -> dict[Entry, int]:
+    if listing is None:
+        return {}
+    name = f"listed:{listing.status}:{listing.machine}".encode()
+    ranked = {(name, member): listing.started_ns // _NANOSECONDS}
+    for path, entered_ns in innermost(listing.states).items():
+        ranked[f"in:{listing.machine}:{path}".encode(), member] = entered_ns // _NANOSECONDS
+    return ranked
+
+
+def _texts(listing: Listing) -> tuple[object, ...]:
+    return listing.started_ns, listing.attributes, listing.parent
+
+
+def _spelled(member: bytes, listing: Listing | None) -> Iterator[Entry]:
+    if listing is None:
+        return
+    started_ms = listing.started_ns // _NANOSECONDS
+    if listing.parent is not None:
+        yield CHILDREN, spell(listing.parent, started_ms) + member
+    for name, value in listing.attributes.items():
+        for text in attribute_texts(value)[:LIST_LIMIT]:
+            yield f"attr:{name}".encode(), spell(text, started_ms) + member
