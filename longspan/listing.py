@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from longspan.columns import align
 from longspan.errors import FAILED, NotFoundError
@@ -23,17 +24,23 @@ if TYPE_CHECKING:
 )
 @click.option("--validate", is_flag=True, help="Check only: exit status 1 and all problems, with file and line.")
 @click.option("--draw", "drawn", metavar="NAME", help="Print a machine as a Mermaid state diagram.")
+@click.option("--svg", is_flag=True, help="With --draw: as an SVG drawing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def machines(sources: Sequence[str], more: Sequence[str], validate: bool, drawn: str | None, as_json: bool) -> None:
+def machines(
+    sources: Sequence[str], more: Sequence[str], validate: bool, drawn: str | None, svg: bool, as_json: bool
+) -> None:
     """List machines; without a source those of LONGSPAN_MACHINES, or the shipped examples.
 
     \b
       longspan machines
       longspan machines ./machines --validate
       longspan machines --draw order
+      longspan machines --draw order --svg > order.svg
     """
     if validate and drawn:
         raise click.UsageError("--validate and --draw do not go together")
+    if svg and not drawn:
+        raise click.UsageError("--svg goes with --draw NAME")
     sources = (*sources, *more)
     settings = read_settings(os.environ)
     if validate:
@@ -43,10 +50,8 @@ def machines(sources: Sequence[str], more: Sequence[str], validate: bool, drawn:
         machine = catalog.latest(drawn)
         if machine is None:
             raise NotFoundError("machine", drawn, ", ".join(sorted({machine.name for machine in catalog})))
-        from machines.diagram import draw_mermaid
-
-        diagram = draw_mermaid(machine)
-        return click.echo(json.dumps({"machine": drawn, "mermaid": diagram}) if as_json else diagram.rstrip())
+        form, diagram = ("svg", _draw_svg(machine)) if svg else ("mermaid", _draw_mermaid(machine))
+        return click.echo(json.dumps({"machine": drawn, form: diagram}) if as_json else diagram.rstrip())
     if as_json:
         return click.echo(json.dumps([_describe(machine) for machine in catalog], indent=2))
     rows = [
@@ -54,6 +59,18 @@ def machines(sources: Sequence[str], more: Sequence[str], validate: bool, drawn:
         for machine in catalog
     ]
     return click.echo(align(("MACHINE", "VERSION", "STATES", "STARTS ON", "FROM"), rows))
+
+
+def _draw_mermaid(machine: "Machine") -> str:
+    from machines.diagram import draw_mermaid
+
+    return draw_mermaid(machine)
+
+
+def _draw_svg(machine: "Machine") -> str:
+    from machines.drawing import draw_svg
+
+    return draw_svg(machine)
 
 
 def _validate(sources: Sequence[str], as_json: bool) -> None:
@@ -79,19 +96,7 @@ def _starts(machine: "Machine") -> str:
 
 
 def _describe(machine: "Machine") -> dict[str, Any]:
-    return {
-        "machine": machine.name,
-        "version": machine.version,
-        "starts_on": list(machine.starts_on),
-        "states": list(machine.chart.paths.values()),
-        "attributes": list(machine.attributes),
-        "export": machine.export,
-        "trace": machine.trace,
-        "events": dict(machine.events),
-        "deadlines": {
-            path: {"after_seconds": deadline.after_ns / 1e9, "send": deadline.send}
-            for path, deadline in machine.deadlines.items()
-        },
-        "outcomes": dict(machine.outcomes),
-        "from": machine.origin,
-    }
+    from api.machine_description import describe_machine
+
+    told: dict[str, Any] = msgspec.to_builtins(describe_machine(machine))
+    return told | {"from": machine.origin}

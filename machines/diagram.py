@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from statemachine.contrib.diagram.extract import extract
 from statemachine.contrib.diagram.model import DiagramState
 from statemachine.contrib.diagram.renderers.mermaid import MermaidRenderer
-from statemachine.transition import Transition
 
 from machines.charts import chart_transitions
+from machines.figure import name_events, name_guards
 from machines.machine import Machine
 
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -23,8 +23,8 @@ def draw_mermaid(machine: Machine) -> str:
     paths = machine.chart.paths
     graph = extract(machine.chart.chart_class)
     for drawn, transition in zip(graph.transitions, chart_transitions(machine.chart.chart_class), strict=True):
-        drawn.event = _escape(_name_events(transition, paths))
-        drawn.guards = [_escape(_name_states(str(guard), paths)) for guard in transition.cond]
+        drawn.event = _escape(name_events(transition, paths))
+        drawn.guards = [_escape(guard) for guard in name_guards(transition, paths)]
         drawn.is_initial = transition.initial
         drawn.is_internal = not transition.targets  # the library leaves all internal ones out
         drawn.source = _alias(drawn.source)
@@ -47,17 +47,6 @@ def _alias(name: str) -> str:
     if _PLAIN.fullmatch(name) and name.lower() not in _KEYWORDS:
         return name
     return "s_" + "".join(char if char.isascii() and char.isalnum() else f"_{ord(char):x}_" for char in name)
-
-
-def _name_events(transition: Transition, paths: Mapping[str, str]) -> str:
-    names = [str(event) for event in transition.events]
-    shown = [name for name in names if name.replace(".", "_") not in names or "." not in name]
-    return " ".join(_name_states(name, paths) for name in shown)
-
-
-def _name_states(text: str, paths: Mapping[str, str]) -> str:
-    """A text with the paths of states where ids had to be made unique."""
-    return re.sub(r"\w+", lambda match: paths.get(match[0], match[0]) if "__" in match[0] else match[0], text)
 
 
 def _escape(text: str) -> str:

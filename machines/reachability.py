@@ -24,7 +24,7 @@ class Reachability:
         self._visits: set[tuple[str, str | None]] = set()
         self._waiting: dict[str, list[Transition]] = {}
         self._fresh: list[State] = []
-        for state in _initial_states(chart_class):
+        for state in initial_states(chart_class):
             self._enter(state)
         self._settle()
 
@@ -65,7 +65,7 @@ class Reachability:
         """Take a transition now, or note which states must finish first."""
         if transition.initial:
             return  # taken by those who enter the state as a whole
-        finishing = [_finished_state(str(event)) for event in transition.events]
+        finishing = [finished_state(str(event)) for event in transition.events]
         if not finishing or any(name not in self._states for name in finishing):
             self._take(transition)
             return
@@ -108,7 +108,8 @@ class Reachability:
         return any(child.final and child.id in self._reached for child in state.states)
 
 
-def _initial_states(chart_class: type[StateChart[Any]]) -> Iterator[State]:
+def initial_states(chart_class: type[StateChart[Any]]) -> Iterator[State]:
+    """Where a chart begins."""
     names = chart_class.start_configuration_values
     if names:
         yield from (chart_class.states_map[name] for name in names)
@@ -116,7 +117,7 @@ def _initial_states(chart_class: type[StateChart[Any]]) -> Iterator[State]:
         yield chart_class.initial_state
 
 
-def _finished_state(event: str) -> str | None:
+def finished_state(event: str) -> str | None:
     """The state that `done.state.<id>` tells of, in either spelling of the Python form; None for other events."""
     for prefix in (_DONE_STATE, "done_state_"):
         if event.startswith(prefix):
