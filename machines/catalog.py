@@ -41,6 +41,10 @@ class Catalog:
         """The machines, each in its highest version, that this event type starts."""
         return tuple(self._starting.get(event_type, ()))
 
+    def pinned(self, name: str, version: int) -> "Catalog":
+        """The same machines, of which this version is the latest of its name. It must be loaded."""
+        return Catalog(machine for machine in self if machine.name != name or machine.version <= version)
+
     def __iter__(self) -> Iterator[Machine]:
         """By name, then version."""
         return (self._machines[key] for key in sorted(self._machines))

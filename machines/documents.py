@@ -13,6 +13,7 @@ from machines.json_form import read_json
 from machines.machine import Machine
 from machines.places import SIZE_LIMIT, Document, Path, UnreadableError
 from machines.problems import MachineDocumentError, Problem
+from machines.renaming import with_former
 from machines.schema import check_shape, sound_facts
 from machines.scopes import Scopes
 from machines.scxml import read_scxml
@@ -139,16 +140,20 @@ def _say(error: Exception) -> str:
 def make_machine(document: Document, chart: Chart) -> Machine:
     """The machine of checked facts."""
     facts: Mapping[str, Any] = document.facts
+    renamed: Mapping[str, Any] = facts.get("renamed", {})
+    renamed_events = dict(renamed.get("events", {}))
     return Machine(
         name=facts["machine"],
         version=int(facts.get("version", 1)),
         chart=chart,
-        starts_on=tuple(facts.get("starts_on", ())),
+        starts_on=with_former(facts.get("starts_on", ()), renamed_events),
         attributes=tuple(facts.get("attributes", ())),
         export=facts.get("export", "complete"),
         trace=facts.get("trace", "own"),
         events=dict(facts.get("events", {})),
         deadlines=read_deadlines(facts),
         outcomes=dict(facts.get("outcomes", {})),
+        renamed_events=renamed_events,
+        renamed_states=dict(renamed.get("states", {})),
         origin=document.origin,
     )

@@ -22,7 +22,8 @@ class Machine:
 
     `starts_on` holds event types. `events` maps an event type to the chart's event where that is not the type's last
     dotted part. `deadlines` are by state path, or by the machine's name for the whole workflow. `outcomes` are by the
-    path of a final state. `origin` is the file or `module:Class` that it came from.
+    path of a final state. `renamed_events` and `renamed_states` give today's names of event types or chart events, and
+    of state paths, by those of earlier versions. `origin` is the file or `module:Class` that it came from.
     """
 
     name: str
@@ -35,8 +36,13 @@ class Machine:
     events: Mapping[str, str] = field(default_factory=dict)
     deadlines: Mapping[str, Deadline] = field(default_factory=dict)
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    renamed_events: Mapping[str, str] = field(default_factory=dict)
+    renamed_states: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
 
     def chart_event(self, event_type: str) -> str:
         """The chart's event for an event type."""
+        renamed = self.renamed_events
+        if renamed:
+            event_type = renamed.get(event_type) or renamed.get(event_type.rpartition(".")[2]) or event_type
         return self.events.get(event_type) or event_type.rpartition(".")[2]

@@ -46,6 +46,7 @@ class WorkflowChart(StateChart[TModel]):
     chart_events: ClassVar[Mapping[str, str]] = {}
     deadlines: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     outcomes: ClassVar[Mapping[str, Outcome]] = {}
+    renamed: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
 
 _FACTS = {
@@ -58,6 +59,7 @@ _FACTS = {
     "chart_events": "events",
     "deadlines": "deadlines",
     "outcomes": "outcomes",
+    "renamed": "renamed",
 }
 
 

@@ -29,8 +29,12 @@ def redrive(interpreters: Interpreters, snapshot: Snapshot, event: Event, now_ms
     if version == snapshot.version:
         return advance(machine, interpreters.of(machine), snapshot, event, now_ms)
     try:
-        move(snapshot, machine, catalog.get(snapshot.machine, snapshot.version))
+        moved = move(snapshot, machine, catalog.get(snapshot.machine, snapshot.version))
     except MisfitError as error:
         return reject(snapshot, event, str(error))
+    for step in moved:
+        if step[0] == "+":
+            snapshot.states[step[1:]] = event.time_ns
     record = advance(machine, interpreters.of(machine), snapshot, event, now_ms)
-    return msgspec.structs.replace(record, version=version, attributes=list(machine.attributes))
+    declared = list(machine.attributes)
+    return msgspec.structs.replace(record, steps=moved + record.steps, version=version, attributes=declared)

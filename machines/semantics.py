@@ -13,6 +13,7 @@ from machines.machine import Deadline
 from machines.names import event_type_fault
 from machines.places import Document
 from machines.problems import Problem
+from machines.renaming import check_renamed
 from machines.schema import suggest
 
 LONGEST_DEADLINE_NS = 10 * 366 * 86_400 * 10**9  # ten years: further out is a slip of the pen
@@ -38,6 +39,7 @@ class _Facts:
             *self._check_events(_mapping(facts, "events")),
             *self._check_deadlines(_mapping(facts, "deadlines")),
             *self._check_outcomes(_mapping(facts, "outcomes")),
+            *check_renamed(self._document, self._chart),
         ]
 
     def _check_events(self, events: Mapping[str, Any]) -> Iterable[Problem]:

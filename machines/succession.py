@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from machines.charts import chart_states
 from machines.errors import MachinesError
 from machines.machine import Machine
+from machines.renaming import new_path
 from machines.snapshot import Situation, Snapshot
 from machines.timeouts import cancel_deadline
 
@@ -16,17 +17,31 @@ class MisfitError(MachinesError):
         super().__init__(f"{machine.name} version {machine.version} {fault}")
 
 
-def move(snapshot: Snapshot, machine: Machine, former: Machine | None) -> None:
+def move(snapshot: Snapshot, machine: Machine, former: Machine | None) -> list[str]:
     """Put a running workflow on another version of its machine, in the states where it is, as paths name them.
 
     Deadlines stay as they were set; one that this version does not have is dropped, and one that only this version has
     is set when its state is entered the next time. `former` is the version that the workflow was on, where it is
-    loaded. Raises MisfitError, and changes nothing.
+    loaded. A state that this version has renamed is left under its old name and entered under the new one: these are
+    the steps that come back. Raises MisfitError, and changes nothing.
     """
     snapshot.situation = _find_situation(snapshot, machine, former)
     snapshot.version = machine.version
+    for timers in (snapshot.deadlines, snapshot.overdue):
+        moved = {new_path(machine.renamed_states, key): value for key, value in timers.items()}
+        timers.clear()
+        timers.update(moved)
     for key in [key for key in snapshot.deadlines if key not in machine.deadlines]:
         cancel_deadline(snapshot, key)
+    return _rename(snapshot, machine)
+
+
+def _rename(snapshot: Snapshot, machine: Machine) -> list[str]:
+    renamed = {path: new_path(machine.renamed_states, path) for path in snapshot.states}
+    old = [path for path, now in renamed.items() if now != path]
+    snapshot.pending_spans += len(old)
+    snapshot.states = {renamed[path]: entered_ns for path, entered_ns in snapshot.states.items()}
+    return [f"-{path}" for path in reversed(old)] + [f"+{renamed[path]}" for path in old]
 
 
 def _find_situation(snapshot: Snapshot, machine: Machine, former: Machine | None) -> Situation:
@@ -67,6 +82,7 @@ def _finder(machine: Machine, paths: Mapping[str, str]) -> Callable[[str], str]:
     def find(state: str) -> str:
         path = paths.get(state)
         if path is not None:
+            path = new_path(machine.renamed_states, path)
             found = by_path.get(path)
         else:
             found = state if state in machine.chart.paths else by_joined.get(state)
