@@ -1,27 +1,33 @@
-"""Golden files: the exact spans of each shipped stream, through the embedded server, a worker and an OTLP endpoint.
+"""Golden files: the exact spans of each shipped stream: through a server and an OTLP endpoint, replayed, and recorded.
 
-`LONGSPAN_WRITE_GOLDEN=1 pytest tests/journey/test_golden.py` writes them anew; the difference is for review.
+`pytest tests/journey/test_golden.py --longspan-update` writes them anew; the difference is for review.
 """
 
-import json
-import os
 from pathlib import Path
 
 import pytest
 
-from longspan.receiver import Receiver
-from machines.catalog import load_catalog
-from tests.journey.running import NAMESPACE, is_drained, send, worker
-from tests.journey.span_text import span_text
+from longspan.pytest_plugin import Replay
+from longspan.testing import NAMESPACE
+from longspan.testing.result import Result
+from longspan.testing.stack import PARTITIONS, Stack
+from machines.catalog import EXAMPLES, load_catalog
+from machines.cloudevents import event_attributes
+from machines.recording import write_run
+from streams.client import connect
+from streams.keys import Keys
+from streams.status import read_journal
 from tests.oracle.comparison import differences, report
-from tests.oracle.fold import Fold
+from tests.oracle.fold import Entry, Fold
 from tests.oracle.spans import expected_spans
-from tests.support.servers import Server
-from tests.support.waiting import wait_for
 
-EXAMPLES = Path(__file__).parents[2] / "machines" / "examples"
-GOLDEN = Path(__file__).with_name("golden")
 STREAMS = sorted(EXAMPLES.glob("*.jsonl"))
+
+
+@pytest.fixture
+def longspan_machines() -> Path:
+    """The shipped ones."""
+    return EXAMPLES
 
 
 def test_every_shipped_machine_has_a_recorded_stream() -> None:
@@ -31,23 +37,31 @@ def test_every_shipped_machine_has_a_recorded_stream() -> None:
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda path: path.stem)
 def test_a_shipped_stream_gives_the_spans_of_its_golden_file(
-    stream: Path, valkey_server: Server, prefix: str, receiver: Receiver, tmp_path: Path
+    stream: Path, replay: Replay, longspan_stack: Stack, tmp_path: Path
 ) -> None:
-    entries = [json.loads(line) for line in stream.read_text().splitlines()]
-    golden = GOLDEN / f"{stream.stem}.txt"
-    with valkey_server.client() as client, worker(valkey_server, receiver, prefix, EXAMPLES, tmp_path):
-        fold = Fold(load_catalog([str(EXAMPLES)]))
-        fold.feed(send(client, prefix, [_fields(entry) for entry in entries]))
-        wait_for(lambda: is_drained(client, prefix), 20)
-    wrong = differences(expected_spans(fold, NAMESPACE), receiver.spans)
+    sent = longspan_stack.emit(stream)
+    live = longspan_stack.result()
+    live.assert_golden(stream.stem, ids=True)
+    replay(stream).assert_golden(stream.stem, ids=True)
+    replay(_record(longspan_stack, live, tmp_path / "recorded.jsonl")).assert_golden(stream.stem, ids=True)
+
+    fold = Fold(load_catalog([str(EXAMPLES)]))
+    arrived_ms = sent[-1].time_ns // 10**6
+    fold.feed([Entry(f"{arrived_ms}-{number}", event_attributes(event)) for number, event in enumerate(sent)])
+    received = longspan_stack.receiver.spans
+    wrong = differences(expected_spans(fold, NAMESPACE), received)
     assert not wrong, report(wrong)
-    text = span_text(receiver.spans)
-    if os.environ.get("LONGSPAN_WRITE_GOLDEN"):
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_text(text)
-    assert text == golden.read_text()
+    resource = {"service.name": "longspan", "service.namespace": NAMESPACE}
+    assert {(tuple(span.resource.items()), span.scope) for span in received} == {
+        (tuple(resource.items()), ("longspan", "1"))
+    }
 
 
-def _fields(entry: dict[str, object]) -> dict[str, str]:
-    """A recorded line as the fields of an ingress entry: `data` as JSON text, the rest as text."""
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in entry.items()}
+def _record(stack: Stack, live: Result, path: Path) -> Path:
+    """A file with the journals of all workflows."""
+    with connect(stack.url) as client, path.open("wb") as file:
+        for workflow_id in live.workflows:
+            journal = read_journal(client, Keys(stack.prefix), PARTITIONS, workflow_id)
+            assert journal is not None
+            file.writelines(write_run(*journal))
+    return path
