@@ -37,10 +37,12 @@ class Limits:
 
 @dataclass(slots=True)
 class Changes:
-    """What is to be committed. `exports` are (run, journal entries, whether the run has ended)."""
+    """What is to be committed. `exports` are (run, journal entries, whether the run has ended), `endings` are of runs
+    that ended: (machine, outcome, how long it took in ns of event time)."""
 
     journal: list[tuple[int, bytes]] = field(default_factory=list)
     exports: list[tuple[int, int, bool]] = field(default_factory=list)
+    endings: list[tuple[str, str, int]] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     rewrite_held: bool = False

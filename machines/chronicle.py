@@ -10,7 +10,7 @@ from machines.admission import AmbiguousMachineError, find_starter, is_passed, t
 from machines.changes import Changes, Dead, Limits
 from machines.events import Event
 from machines.interpreter import FAULTS
-from machines.journal import Record, encode_entry
+from machines.journal import Header, Record, encode_entry
 from machines.machine import Machine
 from machines.redrive import is_settled, redrive
 from machines.run import Interpreters, StartError, advance, begin, note_late, reject
@@ -81,7 +81,7 @@ class Chronicle:
             header, record = begin(starter, interpreters.of(starter), snapshot, event, now_ms)
         except StartError as error:
             return self.bury(Dead(event, "start-failed", "machine", str(error)))
-        self.changes.journal.append((snapshot.run, encode_entry(header)))
+        self.changes.journal.append((snapshot.run, self.write(header)))
         return self._journal(limits, _with_note(record, note), mark)
 
     def fire(self, interpreters: Interpreters, limits: Limits, event: Event, now_ms: int) -> str:
@@ -95,6 +95,10 @@ class Chronicle:
             self.snapshot = decode_snapshot(kept)
             cancel_deadline(self.snapshot, key)
             return self.bury(Dead(event, "internal-error", "subject", f"{type(error).__name__}: {error}"))
+
+    def write(self, entry: Header | Record) -> bytes:
+        """A journal entry as it is stored."""
+        return encode_entry(entry)
 
     def bury(self, dead: Dead) -> str:
         """Set an event aside."""
@@ -128,7 +132,7 @@ class Chronicle:
         return self._journal(limits, _with_note(record, note), mark)
 
     def _journal(self, limits: Limits, record: Record, mark: bytes) -> str:
-        snapshot, changes, entry = self.snapshot, self.changes, encode_entry(record)
+        snapshot, changes, entry = self.snapshot, self.changes, self.write(record)
         snapshot.seen, page = recollection.remember(snapshot.seen, mark)
         if page is not None:
             self.pages.append(page)
@@ -138,6 +142,8 @@ class Chronicle:
         changes.journal.append((snapshot.run, entry))
         if record.outcome is not None:
             changes.exports.append((snapshot.run, snapshot.entries, True))
+            lasted_ns = (snapshot.ended_ns or snapshot.started_ns) - snapshot.started_ns
+            changes.endings.append((snapshot.machine, record.outcome, max(0, lasted_ns)))
         elif record.result != "late" and (
             snapshot.pending_spans >= limits.part_spans or snapshot.pending_bytes >= limits.part_bytes
         ):

@@ -1,6 +1,7 @@
 """Entries of the ingress stream: from the fields that a producer wrote to an event, or to a reason why not."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -14,6 +15,7 @@ TRACE_LIMIT = 8 * 1024  # characters of traceparent and tracestate
 DATA_LIMIT = 256 * 1024  # bytes
 DEPTH_LIMIT = 100  # objects and lists inside each other
 EXTENSIONS_LIMIT = 64 * 1024  # bytes of all extension attributes together
+LONGEST_EVENT = DATA_LIMIT + EXTENSIONS_LIMIT + 2 * TRACE_LIMIT + 8 * TEXT_LIMIT  # characters of it as JSON
 VERSION_LIMIT = 2**31 - 1  # of a machine, as in machine.schema.json
 
 _KNOWN = frozenset(
@@ -24,6 +26,14 @@ _JSON_TYPES = ("application/json", "text/json")
 _read_object = msgspec.json.Decoder(dict[str, object]).decode
 _read_structured = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_text = msgspec.json.Decoder(str).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry that will be accepted: its fields, and the event that it will be read as."""
+
+    fields: Mapping[bytes, bytes]
+    event: Event
 
 
 def parse_entry(fields: Mapping[bytes, bytes], position: str) -> Event:
@@ -40,8 +50,8 @@ def parse_entry(fields: Mapping[bytes, bytes], position: str) -> Event:
         if len(attributes) > 1:
             other = next(name for name in attributes if name != "event")
             raise EventError("event", f"a structured event stands alone, but the entry has {other} beside it")
-        attributes = _open_structured(structured)
-    return _check(attributes, position)
+        attributes = open_structured(structured)
+    return check_attributes(attributes, position)
 
 
 def _undecodable(fields: Mapping[bytes, bytes]) -> str:
@@ -58,9 +68,9 @@ def _show(name: str) -> str:
     return ascii(name[:NAME_LIMIT])[1:-1] or "''"
 
 
-def _open_structured(text: str) -> dict[str, str]:
-    """The attributes of a CloudEvent in JSON (CloudEvents 1.0, JSON format)."""
-    if len(text) > DATA_LIMIT + EXTENSIONS_LIMIT + 2 * TRACE_LIMIT + 8 * TEXT_LIMIT:
+def open_structured(text: str, limit: int = LONGEST_EVENT) -> dict[str, str]:
+    """The attributes of a CloudEvent in JSON (CloudEvents 1.0, JSON format), not checked yet. Raises EventError."""
+    if len(text) > limit:
         raise EventError("event", "is longer than the limits of its attributes allow")
     try:
         members = {name: bytes(raw).decode() for name, raw in _read_structured(text).items()}
@@ -81,7 +91,8 @@ def _open_structured(text: str) -> dict[str, str]:
     return attributes
 
 
-def _check(attributes: dict[str, str], position: str) -> Event:
+def check_attributes(attributes: dict[str, str], position: str) -> Event:
+    """The event that has these attributes, `data` as JSON text; `position` as for parse_entry. Raises EventError."""
     subject = _required(attributes, "subject", NAME_LIMIT)
     if not subject.isprintable():
         raise EventError("subject", "has characters that cannot be printed")
@@ -100,7 +111,7 @@ def _check(attributes: dict[str, str], position: str) -> Event:
         subject=subject,
         machine=_optional(attributes, "machine"),
         time_ns=_check_time(attributes.get("time"), position),
-        data=_check_data(attributes.get("data")),
+        data=check_data(attributes.get("data")),
         position=position,
         traceparent=_context(attributes, "traceparent"),
         tracestate=_context(attributes, "tracestate"),
@@ -138,7 +149,8 @@ def _check_time(text: str | None, position: str) -> int:
         raise EventError("time", str(error)) from None
 
 
-def _check_data(text: str | None) -> str | None:
+def check_data(text: str | None) -> str | None:
+    """The data's JSON text, which must be an object within the limits. Raises EventError."""
     if text is None:
         return None
     if len(text) > DATA_LIMIT or (not text.isascii() and len(text.encode()) > DATA_LIMIT):

@@ -40,3 +40,22 @@ class NewerSnapshotError(SnapshotError):
             f"the {what} has format {found}, this version of Longspan reads up to {known}: upgrade this worker; "
             "nothing is lost"
         )
+
+
+class DrawingLimitError(MachinesError):
+    """A chart with too much in it to be drawn. `states` and `transitions` are what it has, the limits what may be."""
+
+    def __init__(self, machine: str, states: int, transitions: int, limits: tuple[int, int]) -> None:
+        self.machine, self.states, self.transitions, self.limits = machine, states, transitions, limits
+        super().__init__(
+            f"{machine} has {states} states and {transitions} transitions: a drawing shows at most {limits[0]} and "
+            f"{limits[1]}; its Mermaid form has no limit"
+        )
+
+
+class LineError(MachinesError):
+    """A line of a recorded stream that cannot be used: its `number` from 1, the `field` at fault, and the `reason`."""
+
+    def __init__(self, number: int, field: str, reason: str) -> None:
+        self.number, self.field, self.reason = number, field, reason
+        super().__init__(f"line {number}: {field}: {reason}")

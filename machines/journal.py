@@ -57,7 +57,7 @@ _header = msgspec.msgpack.Decoder(Header)
 _record = msgspec.msgpack.Decoder(Record)
 encode_entry = _encoder.encode
 decode_record = _record.decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE_ENTRY = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode_header(entry: bytes) -> Header:
@@ -67,7 +67,7 @@ def decode_header(entry: bytes) -> Header:
         if found > JOURNAL_FORMAT:
             raise NewerSnapshotError("journal", found, JOURNAL_FORMAT)
         return _header.decode(entry)
-    except _UNREADABLE as error:
+    except UNREADABLE_ENTRY as error:
         raise SnapshotError(f"the journal's header cannot be read: {error}") from None
 
 
@@ -76,5 +76,5 @@ def decode_journal(entries: Sequence[bytes]) -> tuple[Header, list[Record]]:
     header = decode_header(entries[0])
     try:
         return header, [decode_record(entry) for entry in entries[1:]]
-    except _UNREADABLE as error:
+    except UNREADABLE_ENTRY as error:
         raise SnapshotError(f"the journal cannot be read: {error}") from None

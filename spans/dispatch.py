@@ -1,7 +1,7 @@
 """Getting parcels accepted: try until the endpoint has judged every span, and set aside what it refuses."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -132,7 +132,8 @@ class Dispatch:
         parcel.unsettled -= 1
         self.tally.refused += 1
         self.tally.last_error = said = f"HTTP {answer.status} {answer.reason}"
-        self._tell(said[:8], f"The OTLP endpoint refuses spans, they are kept aside: {said}")
+        about = {"workflow_id": parcel.item.workflow_id, "run": parcel.item.run, "trace_id": span[2:18].hex()}
+        self._tell(said[:8], f"The OTLP endpoint refuses spans, they are kept aside: {said}", about)
         fields = {
             "status": str(answer.status),
             "reason": answer.reason,
@@ -180,12 +181,12 @@ class Dispatch:
             self._outage.clear()
             _log.info("The OTLP endpoint is available again after %.1f s.", (self._now_ms() - since_ms) / 1000)
 
-    def _tell(self, kind: str, line: str) -> None:
+    def _tell(self, kind: str, line: str, about: Mapping[str, object] | None = None) -> None:
         """Write a line to the log, of each kind one in ten minutes: its details may differ with every span."""
         now_ms = self._now_ms()
         if now_ms - self._told.get(kind, -_REMINDER_MS) >= _REMINDER_MS:
             self._told[kind] = now_ms
-            _log.warning("%s", line)
+            _log.warning("%s", line, extra=about)
 
 
 def _halve(pieces: list[Piece]) -> list[list[Piece]]:

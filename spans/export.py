@@ -146,7 +146,7 @@ class Exporter:
             return []
         for number in after:
             if self._resting.went_well(number):
-                _log.info("Partition %d is exported again.", number)
+                _log.info("Partition %d is exported again.", number, extra={"partition": number})
         return [] if self._are_lost({entry.partition for entry in entries}) else entries
 
     def _are_lost(self, partitions: Collection[int]) -> bool:
@@ -207,7 +207,8 @@ class Exporter:
     def _note_trouble(self, parcel: Parcel) -> None:
         item = parcel.item
         self.tally.unreadable += 1
-        _log.warning("Run %d of workflow %r has no trace: %s", item.run, item.workflow_id, parcel.trouble)
+        about = {"workflow_id": item.workflow_id, "run": item.run, "partition": parcel.partition}
+        _log.warning("Run %d of workflow %r has no trace: %s", item.run, item.workflow_id, parcel.trouble, extra=about)
         fields = {"status": "", "reason": parcel.trouble, "workflow": item.workflow_id, "run": str(item.run)}
         self._debts.refuse(Refusal(parcel.partition, b"", fields))
 

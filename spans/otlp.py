@@ -18,10 +18,19 @@ SCOPE_VERSION = "1"  # of the trace model, not of the program
 
 _HAS_REMOTE, _IS_REMOTE = 0x100, 0x200
 _SAMPLED = 0x1
-_FLAGS = fixed32(_HAS_REMOTE | _SAMPLED)
-_FLAGS_REMOTE_PARENT = fixed32(_HAS_REMOTE | _IS_REMOTE | _SAMPLED)
+_FLAGS = {flags: fixed32(flags) for flags in (_HAS_REMOTE | _SAMPLED, _HAS_REMOTE | _IS_REMOTE | _SAMPLED)}
 _INTERNAL = b"\x30\x01"
 _STATUS: dict[SpanStatus, bytes] = {"unset": b"", "ok": b"\x18\x01", "error": b"\x18\x02"}
+
+
+def span_flags(span: PlannedSpan) -> int:
+    """What `flags` of a span says: sampled, and whether its parent is remote."""
+    return _HAS_REMOTE | _SAMPLED | (_IS_REMOTE if span.parent_remote else 0)
+
+
+def link_flags(link: PlannedLink) -> int:
+    """What `flags` of a link says: whether the span is remote."""
+    return _HAS_REMOTE | (_IS_REMOTE if link.remote else 0)
 
 
 def encode_span(span: PlannedSpan) -> bytes:
@@ -50,7 +59,7 @@ def encode_span(span: PlannedSpan) -> bytes:
     status = _STATUS[span.status]
     if span.message:
         status = b"\x12" + text(span.message) + status
-    parts += (b"\x7a", sized(status), b"\x85\x01", _FLAGS_REMOTE_PARENT if span.parent_remote else _FLAGS)
+    parts += (b"\x7a", sized(status), b"\x85\x01", _FLAGS[span_flags(span)])
     return b"".join(parts)
 
 
@@ -65,8 +74,7 @@ def _link(link: PlannedLink) -> bytes:
     encoded = b"\x0a\x10" + bytes.fromhex(link.trace_id) + b"\x12\x08" + bytes.fromhex(link.span_id)
     if link.tracestate:
         encoded += b"\x1a" + text(link.tracestate)
-    flags = _HAS_REMOTE | _IS_REMOTE if link.remote else _HAS_REMOTE
-    return encoded + b"\x35" + fixed32(flags)
+    return encoded + b"\x35" + fixed32(link_flags(link))
 
 
 class Envelope:

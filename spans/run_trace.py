@@ -9,14 +9,17 @@ from spans.errors import PlanError
 from spans.ids import STARTED_PATH, WORKFLOW_PATH, SpanId, TraceId, span_id, trace_id
 from spans.planned import PlannedEvent, PlannedLink, PlannedSpan, SpanStatus
 from spans.trace_context import read_caller
-from spans.trace_state import OpenSpan, TraceState, copy_trace_state
+from spans.trace_state import OpenSpan, TraceState, copy_trace_state, open_spans
 
 _MILLISECOND_NS = 1_000_000
 _STATUS: dict[Outcome, SpanStatus] = {"ok": "ok", "error": "error", "timeout": "error", "cancelled": "unset"}
 
 
 class RunTrace:
-    """`state` is what is open, `spans` are those that ended since this object was made, in order of ending."""
+    """`state` is what is open, `spans` are those that ended since this object was made, in order of ending.
+
+    `trace_id` is what they carry: the run's own, or its caller's.
+    """
 
     def __init__(self, namespace: str, workflow_id: str, header: Header, state: TraceState | None) -> None:
         self.header = header
@@ -68,7 +71,7 @@ class RunTrace:
         identity = span_id(self._own, STARTED_PATH, 0)
         started = OpenSpan(STARTED_PATH, 0, identity, WORKFLOW_PATH, workflow.start_ns, 0, workflow.start_ns, [], [])
         attributes = self._common | self.state.attributes
-        self._finish(started, workflow.span_id, name, workflow.start_ns, attributes, "unset", None)
+        self.spans.append(self._span(started, workflow.span_id, name, workflow.start_ns, attributes, "unset", None))
 
     def enter(self, path: str, event: Event) -> None:
         """Open the span of a state's next visit. Raises PlanError where the state is active already."""
@@ -102,11 +105,7 @@ class RunTrace:
         end_ns, skew_ns = _close(span, event.time_ns)
         if end_ns > parent.latest_end_ns:
             parent.latest_end_ns = end_ns
-        attributes = {**self._common, "workflow.state": path, "workflow.visit": span.visit}
-        if skew_ns:
-            attributes["workflow.clock_skew_ms"] = -(-skew_ns // _MILLISECOND_NS)
-        attributes.update(self.state.attributes)
-        self._finish(span, parent.span_id, path.rpartition(".")[2], end_ns, attributes, status, message)
+        self.spans.append(self._state_span(span, parent, end_ns, skew_ns, {}, status, message))
 
     def end(self, event: Event, outcome: Outcome, message: str | None) -> None:
         """Close the workflow span. Raises PlanError where a state is still active."""
@@ -117,15 +116,28 @@ class RunTrace:
         state.workflow = None
         state.ended = True
         end_ns, skew_ns = _close(span, event.time_ns)
-        attributes = {**self._common, "workflow.outcome": outcome}
-        if state.parent is not None:
-            attributes["workflow.parent"] = state.parent
-        if skew_ns:
-            attributes["workflow.clock_skew_ms"] = -(-skew_ns // _MILLISECOND_NS)
-        attributes.update(state.attributes)
         status = _STATUS[outcome]
         said = message if status == "error" else None
-        self._finish(span, self._caller_span_id, self.header.machine, end_ns, attributes, status, said)
+        self.spans.append(self._workflow_span(span, end_ns, skew_ns, {"workflow.outcome": outcome}, status, said))
+
+    def tell_open(self, now_ns: int) -> list[PlannedSpan]:
+        """The spans that are open, as they are at `now_ns`: the workflow span, then state spans in order of entry.
+
+        Each ends then, but never before it began or a span within it ends, and says `workflow.open`. Nothing changes.
+        Raises PlanError where a state is active without the one that it lies within.
+        """
+        told: list[PlannedSpan] = []
+        latest: dict[str, int] = {}
+        mark: dict[str, AttributeValue] = {"workflow.open": True}
+        for span in reversed(open_spans(self.state)):
+            end_ns = max(now_ns, span.latest_end_ns, latest.get(span.path, now_ns))
+            skew_ns = max(span.skew_ns, end_ns - now_ns)
+            latest[span.parent] = max(end_ns, latest.get(span.parent, now_ns))
+            if span.path == WORKFLOW_PATH:
+                told.append(self._workflow_span(span, end_ns, skew_ns, mark, "unset", None))
+            else:
+                told.append(self._state_span(span, self._parent(span), end_ns, skew_ns, mark, "unset", None))
+        return told[::-1]
 
     def enclosing(self, path: str) -> OpenSpan:
         """The innermost open span around a state: that of an enclosing state, or the workflow's."""
@@ -142,7 +154,7 @@ class RunTrace:
 
     def _continue_caller(self) -> None:
         caller = self.state.caller
-        self._trace_id = self._own if caller is None else TraceId(int(caller.trace_id, 16))
+        self.trace_id = self._own if caller is None else TraceId(int(caller.trace_id, 16))
         self._caller_span_id = None if caller is None else SpanId(int(caller.span_id, 16))
         self._tracestate = None if caller is None else caller.tracestate
 
@@ -159,7 +171,41 @@ class RunTrace:
             raise self.contradiction(f"{span.parent!r} is left before {span.path!r}, which lies within it")
         return parent
 
-    def _finish(
+    def _state_span(
+        self,
+        span: OpenSpan,
+        parent: OpenSpan,
+        end_ns: int,
+        skew_ns: int,
+        marks: dict[str, AttributeValue],
+        status: SpanStatus,
+        message: str | None,
+    ) -> PlannedSpan:
+        attributes = {**self._common, "workflow.state": span.path, "workflow.visit": span.visit, **marks}
+        if skew_ns:
+            attributes["workflow.clock_skew_ms"] = -(-skew_ns // _MILLISECOND_NS)
+        attributes.update(self.state.attributes)
+        name = span.path.rpartition(".")[2]
+        return self._span(span, parent.span_id, name, end_ns, attributes, status, message)
+
+    def _workflow_span(
+        self,
+        span: OpenSpan,
+        end_ns: int,
+        skew_ns: int,
+        marks: dict[str, AttributeValue],
+        status: SpanStatus,
+        message: str | None,
+    ) -> PlannedSpan:
+        attributes = {**self._common, **marks}
+        if self.state.parent is not None:
+            attributes["workflow.parent"] = self.state.parent
+        if skew_ns:
+            attributes["workflow.clock_skew_ms"] = -(-skew_ns // _MILLISECOND_NS)
+        attributes.update(self.state.attributes)
+        return self._span(span, self._caller_span_id, self.header.machine, end_ns, attributes, status, message)
+
+    def _span(
         self,
         span: OpenSpan,
         parent_id: SpanId | None,
@@ -168,26 +214,24 @@ class RunTrace:
         attributes: dict[str, AttributeValue],
         status: SpanStatus,
         message: str | None,
-    ) -> None:
-        self.spans.append(
-            PlannedSpan(
-                trace_id=self._trace_id,
-                span_id=span.span_id,
-                parent_id=parent_id,
-                name=name,
-                path=span.path,
-                visit=span.visit,
-                start_ns=span.start_ns,
-                end_ns=end_ns,
-                attributes=attributes,
-                events=span.events,
-                links=span.links,
-                status=status,
-                message=message,
-                parent_remote=span.path == WORKFLOW_PATH and parent_id is not None,
-                tracestate=self._tracestate,
-                dropped_events=span.dropped_events,
-            )
+    ) -> PlannedSpan:
+        return PlannedSpan(
+            trace_id=self.trace_id,
+            span_id=span.span_id,
+            parent_id=parent_id,
+            name=name,
+            path=span.path,
+            visit=span.visit,
+            start_ns=span.start_ns,
+            end_ns=end_ns,
+            attributes=attributes,
+            events=span.events,
+            links=span.links,
+            status=status,
+            message=message,
+            parent_remote=span.path == WORKFLOW_PATH and parent_id is not None,
+            tracestate=self._tracestate,
+            dropped_events=span.dropped_events,
         )
 
 

@@ -32,6 +32,11 @@ def parse_place(text: str) -> tuple[int, str] | None:
     """Partition and entry id of `<partition>.<entry id>`, or None where the text is no such name."""
     partition, _, entry_id = text.partition(".")
     ms, dash, sequence = entry_id.partition("-")
-    if not all(number.isdecimal() and len(number) <= 20 for number in (partition, ms, sequence)) or not dash:
+    if not dash or not all(map(_is_number, (partition, ms, sequence))):
         return None
     return int(partition), entry_id
+
+
+def _is_number(text: str) -> bool:
+    """Whether Redis takes it for part of an id."""
+    return text.isascii() and text.isdecimal() and len(text) <= 20 and int(text) < 2**64

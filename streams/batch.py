@@ -14,6 +14,7 @@ from machines.parked import Discard, discard
 from machines.run import Interpreters
 from machines.timeouts import cancel_deadline, deadline_key, is_deadline, is_running
 from machines.workflow import Workflow
+from streams.beginnings import NameTrace
 from streams.client import Client
 from streams.commit import Commit, Indexed, index, run_commits
 from streams.errors import UNREADABLE, KeyTypeError, NewerDataError
@@ -23,6 +24,7 @@ from streams.listed import POSTPONE_MS
 from streams.parked import DISCARD
 from streams.residence import Residence
 from streams.schedule import FIRED
+from streams.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +48,16 @@ class Folder:
         interpreters: Interpreters,
         limits: Limits,
         residence: Residence,
+        statistics: Statistics,
+        name_trace: NameTrace | None = None,
     ) -> None:
+        self.name_trace = name_trace
         self._client = client
         self._keys = keys
         self._interpreters = interpreters
         self._limits = limits
         self._residence = residence
+        self._statistics = statistics
         self.results: Counter[str] = Counter()
 
     def fold(
@@ -88,7 +94,8 @@ class Folder:
         """Commit what was done to workflows outside a batch. Raises FencedError, KeyTypeError, redis.RedisError."""
         commit = commit or Commit(self._keys.of(partition), lease)
         for workflow, was in zip(workflows, before, strict=True):
-            commit.add_workflow(workflow, workflow.take(), was, index(workflow, self._limits), now_ms)
+            after = index(workflow, self._limits)
+            commit.add_workflow(workflow, workflow.take(), was, after, now_ms, self.name_trace)
         self.commit(partition, commit, lease.cursor)
 
     def commit(self, partition: int, commit: Commit, cursor: bytes) -> None:
@@ -97,6 +104,7 @@ class Folder:
         if outcome is not None:
             self._residence.forget(partition)
             raise outcome
+        self._statistics.ended(commit.endings)
 
     def _read(self, partition: int, entries: Sequence[Entry]) -> list[Order]:
         events: list[Order] = []
@@ -110,7 +118,7 @@ class Folder:
                 events.append(decode_event(fields[1]))
             except (ValueError, *UNREADABLE):
                 place = f"{self._keys.of(partition).events.decode()} {entry_id.decode()}"
-                logger.error("an entry that no router wrote was passed over: %s", place)
+                logger.error("an entry that no router wrote was passed over: %s", place, extra={"partition": partition})
         return events
 
     def _try(
@@ -141,7 +149,12 @@ class Folder:
             entries = batch[partition]
             commits.append((partition, commit, entries[-1][0], len(entries)))
             tallies[partition] = tally
+        began = self._statistics.clock()
         outcomes |= run_commits(self._client, commits)
+        self._statistics.committed(began)
+        for partition, commit, _, _ in commits:
+            if outcomes[partition] is None:
+                self._statistics.ended(commit.endings)
         for partition, outcome in outcomes.items():
             if outcome is None:
                 self.results.update(tallies[partition])
@@ -193,11 +206,12 @@ class Folder:
                 tally[workflow.receive(interpreters, limits, event, now_ms)] += 1
             except FAULTS as error:
                 # A fault of ours, or what a chart's code raises, sets this event aside and stops nothing behind it.
-                logger.exception("event %s of workflow %s could not be folded", event.id, event.subject)
+                about = {"workflow_id": event.subject, "partition": partition}
+                logger.exception("event %s of workflow %s could not be folded", event.id, event.subject, extra=about)
                 spoilt[_place(event)] = ("internal-error", f"{type(error).__name__}: {error}")
                 return False
         for workflow, before in touched.values():
-            commit.add_workflow(workflow, workflow.take(), before, index(workflow, limits), now_ms)
+            commit.add_workflow(workflow, workflow.take(), before, index(workflow, limits), now_ms, self.name_trace)
         return True
 
     def _blame(self, partition: int, error: KeyTypeError, events: Sequence[Order], spoilt: Spoilt) -> bool:

@@ -59,7 +59,7 @@ def list_dead_letters(
     """Dead letters of all partitions, oldest first, then the events that are parked. Raises redis.RedisError."""
     letters = walk_dead_letters(client, keys, partitions, reason)
     if reason in (None, Hold.MACHINE.value):
-        letters = chain(letters, map(_show_parked, read_parked(client, keys, range(partitions))))
+        letters = chain(letters, map(show_parked, read_parked(client, keys, range(partitions))))
     return list(islice(letters, limit))
 
 
@@ -89,14 +89,14 @@ def get_dead_letter(client: Client, keys: Keys, letter_id: str) -> DeadLetter:
         parked = find_parked(client, keys, int(letter_id.partition(".")[0]), letter_id)
         if parked is None:
             raise DeadLetterError(f"there is no parked event {letter_id}")
-        return _show_parked(parked)
+        return show_parked(parked)
     place = parse_place(letter_id)
     if place is None:
         raise DeadLetterError(f"{letter_id!r} is no id of a dead letter such as 3.1763827200000-0")
     entries = client.call("XRANGE", keys.of(place[0]).dead, place[1], place[1])
     if not entries:
         raise DeadLetterError(f"there is no dead letter {letter_id}")
-    return _decoder(place[0])(entries[0])
+    return decode_letter(place[0], *entries[0])
 
 
 def redrive(client: Client, keys: Keys, letters: Sequence[DeadLetter]) -> int:
@@ -136,20 +136,8 @@ def count_dead_letters(client: Client, keys: Keys, partitions: int) -> int:
     return count_aside(client, (keys.of(partition).dead for partition in range(partitions)))
 
 
-def _redrive(client: Client, keys: Keys, letters: Iterable[DeadLetter]) -> Redriven:
-    remaining = iter(letters)
-    sent = kept = 0
-    while page := list(islice(remaining, PAGE)):
-        chosen = [letter for letter in page if letter.sendable]
-        entries = (event_fields(letter.event) if letter.event else letter.entry or {} for letter in chosen)
-        send_in_order(client, keys, entries)
-        drop(client, keys, chosen)
-        sent += len(chosen)
-        kept += len(page) - len(chosen)
-    return Redriven(sent, kept)
-
-
-def _show_parked(parked: Parked) -> DeadLetter:
+def show_parked(parked: Parked) -> DeadLetter:
+    """A parked event as it stands among dead letters."""
     version = "" if parked.version is None else f" version {parked.version}"
     missing = f"machine {parked.machine}{version} is not loaded" if parked.machine else "its machine is not loaded"
     detail = f"{missing}: the event goes on by itself when a worker has it"
@@ -157,16 +145,8 @@ def _show_parked(parked: Parked) -> DeadLetter:
     return DeadLetter(parked.id, parked.since_ms, reason, "machine", detail, position, parked.event, parked=parked)
 
 
-def _place(letter: DeadLetter) -> tuple[int, str]:
-    partition, _, entry_id = letter.id.partition(".")
-    return int(partition), entry_id
-
-
-def _decoder(partition: int) -> Callable[[tuple[bytes, Sequence[bytes]]], DeadLetter]:
-    return lambda entry: _decode(partition, *entry)
-
-
-def _decode(partition: int, entry_id: bytes, flat: Sequence[bytes]) -> DeadLetter:
+def decode_letter(partition: int, entry_id: bytes, flat: Sequence[bytes]) -> DeadLetter:
+    """The dead letter of an entry of a partition's stream, as XRANGE gives it."""
     fields: Mapping[bytes, bytes] = dict(zip(flat[::2], flat[1::2], strict=False))
     event: Event | None = None
     entry: dict[bytes, bytes] | None = None
@@ -192,3 +172,25 @@ def _decode(partition: int, entry_id: bytes, flat: Sequence[bytes]) -> DeadLette
         event,
         entry,
     )
+
+
+def _redrive(client: Client, keys: Keys, letters: Iterable[DeadLetter]) -> Redriven:
+    remaining = iter(letters)
+    sent = kept = 0
+    while page := list(islice(remaining, PAGE)):
+        chosen = [letter for letter in page if letter.sendable]
+        entries = (event_fields(letter.event) if letter.event else letter.entry or {} for letter in chosen)
+        send_in_order(client, keys, entries)
+        drop(client, keys, chosen)
+        sent += len(chosen)
+        kept += len(page) - len(chosen)
+    return Redriven(sent, kept)
+
+
+def _place(letter: DeadLetter) -> tuple[int, str]:
+    partition, _, entry_id = letter.id.partition(".")
+    return int(partition), entry_id
+
+
+def _decoder(partition: int) -> Callable[[tuple[bytes, Sequence[bytes]]], DeadLetter]:
+    return lambda entry: decode_letter(partition, *entry)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import msgspec
 import redis
 
+ServerError = redis.RedisError  # for packages that know nothing of redis-py
+
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what reading stored rubbish raises
 
 
@@ -66,7 +68,8 @@ class NotPermittedError(StreamsError, redis.exceptions.NoPermissionError):
     """The Redis user may not run a command, or not on that key: nothing of it was done."""
 
     def __init__(self, command: Sequence[bytes | str | int | float], reason: str) -> None:
-        self.command = "EVALSHA" if command[0] == "EVAL" else str(command[0])  # one rule goes with the other
+        name = str(command[0])  # of EVAL and EVALSHA one rule goes with the other
+        self.command = name.replace("EVAL", "EVALSHA") if name in ("EVAL", "EVAL_RO") else name
         self.key = next((part for part in command if isinstance(part, bytes)), b"")
         place = f" on {self.key.decode(errors='replace')}" if self.key else ""
         super().__init__(
@@ -134,9 +137,28 @@ class NewerDataError(StreamsError):
         super().__init__(f"workflow {workflow_id}: {reason}")
 
 
+class BacklogFullError(StreamsError):
+    """So many events wait to be applied that no more are taken: nothing was appended, or only what was before."""
+
+    def __init__(self, waiting: int, limit: int) -> None:
+        self.waiting, self.limit = waiting, limit
+        super().__init__(
+            f"{waiting:,} events wait to be applied, and no more are taken from {limit:,} on: see that workers run, or"
+            " raise LONGSPAN_INGRESS_LIMIT"
+        )
+
+
 class DeadLetterError(StreamsError):
     """A dead letter that does not exist or cannot be redriven."""
 
 
 class RedriveError(StreamsError):
     """Events of a workflow that cannot be redriven."""
+
+
+class CursorError(StreamsError):
+    """A cursor that no page gave."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(f"the cursor {cursor[:40]!r} is none that a page gave: begin without one")
+        self.cursor = cursor

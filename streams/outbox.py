@@ -145,12 +145,13 @@ def _check(partition: int, reply: Sequence[bytes]) -> None:
 
 
 def _read_entry(partition: int, key: bytes, entry_id: bytes, fields: Sequence[bytes]) -> OutboxEntry:
-    place = f"{key.decode()} {entry_id.decode()}"
+    place, about = f"{key.decode()} {entry_id.decode()}", {"partition": partition}
     if _NEWER.fullmatch(fields[0]):
-        logger.warning("an entry of a newer version of Longspan is left to an exporter of that version: %s", place)
+        what = "an entry of a newer version of Longspan is left to an exporter of that version: %s"
+        logger.warning(what, place, extra=about)
         return OutboxEntry(partition, entry_id, [], newer=True)
     try:
         return OutboxEntry(partition, entry_id, _decode_items(fields[1]))
     except UNREADABLE:
-        logger.error("an entry that no worker wrote was passed over: %s", place)
+        logger.error("an entry that no worker wrote was passed over: %s", place, extra=about)
         return OutboxEntry(partition, entry_id, [])

@@ -66,7 +66,7 @@ class Reading:
     def went_well(self, partition: int) -> None:
         """Say that a partition goes on, where something was wrong with it."""
         if self._resting.went_well(partition):
-            logger.info("partition %d goes on", partition)
+            logger.info("partition %d goes on", partition, extra={"partition": partition})
 
     def tell(self, partition: int, error: StreamsError) -> None:
         """Say what is wrong with a partition, once."""

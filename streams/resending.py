@@ -9,7 +9,8 @@ from streams.scripts import APPEND
 
 PIECE_ENTRIES = 100
 PIECE_BYTES = 1_000_000
-PIECE_ARGUMENTS = 4_000  # of one entry; Lua unpacks fewer than 8,000
+SCRIPT_ARGUMENTS = 4_000  # of one entry; Lua unpacks fewer than 8,000
+NO_LIMIT = -1
 
 
 def send_in_order(client: Client, keys: Keys, entries: Iterable[Mapping[bytes, bytes]]) -> None:
@@ -18,22 +19,27 @@ def send_in_order(client: Client, keys: Keys, entries: Iterable[Mapping[bytes, b
     Raises KeyTypeError, redis.RedisError.
     """
     for piece in _pieces(entries):
-        if len(piece[0]) > PIECE_ARGUMENTS:
+        if len(piece[0]) > SCRIPT_ARGUMENTS:
             client.call("XADD", keys.events, "*", *piece[0])
             continue
-        arguments: list[bytes | str | int] = []
+        arguments: list[bytes | str | int] = [NO_LIMIT]
         for flat in piece:
             arguments += (len(flat), *flat)
         check_type(APPEND.call(client, [keys.events], arguments))
+
+
+def flatten(fields: Mapping[bytes, bytes]) -> list[bytes]:
+    """Fields as Redis takes them: each name, then its value."""
+    return [part for pair in fields.items() for part in pair]
 
 
 def _pieces(entries: Iterable[Mapping[bytes, bytes]]) -> Iterator[list[list[bytes]]]:
     piece: list[list[bytes]] = []
     size = 0
     for fields in entries:
-        flat = [part for pair in fields.items() for part in pair]
+        flat = flatten(fields)
         bytes_ = sum(map(len, flat))
-        alone = len(flat) > PIECE_ARGUMENTS
+        alone = len(flat) > SCRIPT_ARGUMENTS
         if piece and (alone or len(piece) == PIECE_ENTRIES or size + bytes_ > PIECE_BYTES):
             yield piece
             piece, size = [], 0

@@ -42,7 +42,7 @@ class Resting:
         now_ms = self._now_ms()
         told, last_ms = self._told.get(partition, ("", 0))
         if told != str(error) or not last_ms <= now_ms < last_ms + FORGET_MS:
-            self._logger.error(self._line, partition, error)
+            self._logger.error(self._line, partition, error, extra={"partition": partition})
         self._told[partition] = str(error), now_ms
 
     def went_well(self, partition: int) -> bool:

@@ -75,3 +75,23 @@ def list_overdue(client: Client, owned: Sequence[PartitionKeys], at_ms: int, lim
         for member, scored in zip(reply[::2], reply[1::2], strict=True)
     ]
     return sorted(found)[:limit]
+
+
+def list_newly_due(
+    client: Client, owned: Sequence[PartitionKeys], after_ms: int, at_ms: int, limit: int
+) -> list[list[str]]:
+    """For each of these partitions the workflows whose deadline became due behind `after_ms` and up to `at_ms`, and has
+    not been applied, at most `limit`. Raises redis.RedisError."""
+    replies = client.call_all(
+        (
+            ("ZRANGEBYSCORE", keys.deadlines, f"({base + after_ms}", base + at_ms, "LIMIT", 0, limit)
+            for keys in owned
+            for base in (0, FIRED)
+        ),
+        raise_on_error=False,
+    )
+    listed = [reply if isinstance(reply, list) else [] for reply in replies]
+    return [
+        [member.decode(errors="replace") for member in waiting + fired]
+        for waiting, fired in zip(listed[::2], listed[1::2], strict=True)
+    ]

@@ -1,27 +1,14 @@
 """What a worker process notes of its own work, for those who ask how it is. One thread writes each, any may read."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
+from streams.histogram import LONG_SECONDS, SHORT_SECONDS, Histogram
 from streams.loop import Loop
 from streams.members import Share
 
-BATCH_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BATCH_ENTRIES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000)
-
-
-class Histogram:
-    """How often a value was at most each of `bounds`, or above all of them, and the sum of all values."""
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def observe(self, value: float) -> None:
-        """Count a value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
+MOST_MACHINES = 50  # that are told apart: every one more is a few time series in Prometheus, for ever
+OTHER = "other"
 
 
 class Statistics:
@@ -29,7 +16,8 @@ class Statistics:
 
     `results` counts events by what became of them; `held`, `share` and `workers` are the partitions that it holds, how
     many it should, and how many workers there are; `lost` how often another took one from it; `routing` whether it
-    is the router; `batch_seconds` and `batch_entries` are of batches folded and committed.
+    is the router; `batch_seconds` and `batch_entries` are of batches folded and committed, `commit_seconds` of their
+    commits alone; `run_seconds` says how long runs took, by machine and outcome.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -42,8 +30,11 @@ class Statistics:
         self.workers = 0
         self.lost = 0
         self.routing = False
-        self.batch_seconds = Histogram(BATCH_SECONDS)
+        self.batch_seconds = Histogram(SHORT_SECONDS)
         self.batch_entries = Histogram(BATCH_ENTRIES)
+        self.commit_seconds = Histogram(SHORT_SECONDS)
+        self.run_seconds: dict[tuple[str, str], Histogram] = {}
+        self._machines: set[str] = set()
 
     def note(self, held: Iterable[int], share: Share | None, partitions: int, lost: int) -> None:
         """What the worker holds now, and its share of how many `partitions`."""
@@ -56,3 +47,19 @@ class Statistics:
         """A batch of `entries` was folded and committed; it `began` at that time of `clock`."""
         self.batch_seconds.observe(self.clock() - began)
         self.batch_entries.observe(entries)
+
+    def committed(self, began: float) -> None:
+        """A batch was handed to Redis, in one round trip; it `began` at that time of `clock`."""
+        self.commit_seconds.observe(self.clock() - began)
+
+    def ended(self, endings: Iterable[tuple[str, str, int]]) -> None:
+        """Runs ended and were committed: (machine, outcome, duration in ns) each."""
+        for machine, outcome, lasted_ns in endings:
+            if machine not in self._machines:
+                if len(self._machines) >= MOST_MACHINES:
+                    machine = OTHER
+                self._machines.add(machine)
+            histogram = self.run_seconds.get((machine, outcome))
+            if histogram is None:
+                histogram = self.run_seconds[machine, outcome] = Histogram(LONG_SECONDS)
+            histogram.observe(lasted_ns / 1_000_000_000)

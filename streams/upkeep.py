@@ -10,6 +10,7 @@ from machines.changes import Limits
 from machines.interpreter import FAULTS
 from machines.run import Interpreters
 from machines.workflow import Workflow
+from streams.archiving import Archive
 from streams.arrivals import Arrivals
 from streams.batch import Folder
 from streams.client import Client, check_kind
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 OTHERS_MS = 1_000  # between two looks at what may be a second late, deadlines are looked at in every step
 TOLD_LIMIT = 1_000
 
-SeeTo = Callable[[int, Lease, Sequence[bytes], int], None]
+SeeTo = Callable[[int, Lease, Sequence[bytes], int], bool | None]  # False: what is left is not for now
 
 
 class Upkeep:
@@ -46,6 +47,7 @@ class Upkeep:
         interpreters: Interpreters,
         limits: Limits,
         retention_ms: int,
+        archive: Archive | None = None,
     ) -> None:
         self.more = False
         self._client = client
@@ -57,7 +59,7 @@ class Upkeep:
         self._retention_ms = retention_ms
         self._arrivals = Arrivals(client, keys)
         self._firing = Firing(keys, folder, residence)
-        self._retention = Retention(client, keys, folder, residence)
+        self._retention = Retention(client, keys, folder, residence, archive)
         self._others_ms = 0
         self._told: set[str] = set()
 
@@ -112,36 +114,33 @@ class Upkeep:
                     listed.append((partition, keys.open, now_ms, self._export_parts))
         return listed
 
-    def release_parked(self, partition: int, lease: Lease, now_ms: int) -> Exception | None:
+    def release_parked(self, partition: int, lease: Lease, now_ms: int) -> None:
         """Apply the events that waited for a machine which is loaded now; called when a partition was taken.
 
-        What failed, if anything did.
+        Raises FencedError, KeyTypeError, redis.RedisError.
         """
         key = self._keys.of(partition).parked
-        try:
-            check_kind(self._client, key, "zset")
-            members = self._client.call("ZRANGEBYSCORE", key, "-inf", "+inf")
-            for start in range(0, len(members), BATCH):
-                self._see_to(self._release, partition, lease, members[start : start + BATCH], now_ms)
-                self._residence.trim()
-        except (FencedError, KeyTypeError) as error:
-            return error
-        return None
+        check_kind(self._client, key, "zset")
+        members = self._client.call("ZRANGEBYSCORE", key, "-inf", "+inf")
+        for start in range(0, len(members), BATCH):
+            self._see_to(self._release, partition, lease, members[start : start + BATCH], now_ms)
+            self._residence.trim()
 
     def _see_to(self, see_to: SeeTo, partition: int, lease: Lease, members: Sequence[bytes], until_ms: int) -> bool:
         """Where a key of one workflow holds another type, see to the others; whether any could be seen to."""
         while members:
             try:
-                see_to(partition, lease, members, until_ms)
+                done = see_to(partition, lease, members, until_ms)
             except KeyTypeError as error:
-                subject = (self._keys.of(partition).subject_of(error.key) or "").encode()
+                name = self._keys.of(partition).subject_of(error.key) or ""
+                subject = name.encode()
                 others = [member for member in members if subject not in (member, member.partition(b":")[2])]
                 if len(others) == len(members):
                     raise
-                self._tell(str(error))
+                self._tell(str(error), None, {"workflow_id": name, "partition": partition})
                 members = others
             else:
-                return True
+                return done is not False
         return False
 
     def _expire(self, partition: int, lease: Lease, members: Sequence[bytes], now_ms: int) -> None:
@@ -188,15 +187,16 @@ class Upkeep:
                 change(workflow)
             except FAULTS as error:
                 self._residence.forget(partition, [workflow.subject])
-                self._tell(f"workflow {workflow.subject} could not be seen to: {type(error).__name__}", error)
+                about = {"workflow_id": workflow.subject, "partition": partition}
+                self._tell(f"workflow {workflow.subject} could not be seen to: {type(error).__name__}", error, about)
             else:
                 changed[workflow] = before
         return changed
 
-    def _tell(self, what: str, error: BaseException | None = None) -> None:
+    def _tell(self, what: str, error: BaseException | None = None, about: Mapping[str, object] | None = None) -> None:
         """One line when it begins: it is tried again and again."""
         if what not in self._told:
             if len(self._told) >= TOLD_LIMIT:
                 self._told.clear()
             self._told.add(what)
-            logger.error("%s", what, exc_info=error)
+            logger.error("%s", what, exc_info=error, extra=about)

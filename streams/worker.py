@@ -12,7 +12,9 @@ from redis.exceptions import TryAgainError
 from machines.catalog import Catalog
 from machines.changes import Limits
 from machines.run import Interpreters
+from streams.archiving import Archive
 from streams.batch import Folder
+from streams.beginnings import NameTrace
 from streams.bell import Bell
 from streams.client import BLOCK_MS, Client
 from streams.errors import FencedError, StreamsError
@@ -22,6 +24,7 @@ from streams.owner import name_member
 from streams.persistence import Persistence
 from streams.pressure import Pressure, share_limit
 from streams.reading import Reading
+from streams.reindexing import Reindexing
 from streams.residence import Residence
 from streams.routing import Routing
 from streams.statistics import Statistics
@@ -38,7 +41,8 @@ UPKEEP_MS = 500
 class WorkerOptions:
     """What a worker may be told; times in milliseconds. `cache` is the number of workflows kept in memory.
 
-    `outbox_limit` traces may wait for the endpoint, in all partitions together.
+    `outbox_limit` traces may wait for the endpoint, in all partitions together. `name_trace` says by which trace id a
+    run is to be found; without it runs are found by none. `archive` is to have what retention deletes.
     """
 
     lease_ms: int = 10_000
@@ -47,6 +51,8 @@ class WorkerOptions:
     batch: int = 250
     outbox_limit: int = 500_000
     limits: Limits = field(default_factory=Limits)
+    name_trace: NameTrace | None = None
+    archive: Archive | None = None
 
 
 class Worker:
@@ -72,11 +78,22 @@ class Worker:
         self._name = name_member()
         self._rhythm = Rhythm(now_ms)
         self._in_doubt = False
+        self._taken: set[int] = set()  # partitions that are still to be seen to as new ones
         interpreters = Interpreters(catalog)
         self._residence = Residence(self._client, keys, options.cache)
-        self._folder = Folder(self._client, keys, interpreters, options.limits, self._residence)
+        self._folder = Folder(
+            self._client, keys, interpreters, options.limits, self._residence, self.statistics, options.name_trace
+        )
+        self._reindexing = Reindexing(self._client, keys, self._folder, self._residence)
         self._upkeep = Upkeep(
-            self._client, keys, self._folder, self._residence, interpreters, options.limits, options.retention_ms
+            self._client,
+            keys,
+            self._folder,
+            self._residence,
+            interpreters,
+            options.limits,
+            options.retention_ms,
+            options.archive,
         )
         self.pressure = Pressure(self._client, keys, share_limit(options.outbox_limit, partitions))
         self.statistics.results = self._folder.results
@@ -159,10 +176,16 @@ class Worker:
         return count
 
     def _balance(self) -> None:
-        for partition in self._holdings.balance():
-            failure = self._upkeep.release_parked(partition, self._holdings.leases[partition], self._now_ms())
-            if failure is not None:
-                self._recover(partition, failure)
+        self._taken |= set(self._holdings.balance())
+        for partition in sorted(self._taken):
+            lease = self._holdings.leases.get(partition)
+            try:
+                if lease is not None:
+                    self._reindexing.see_to(partition, lease)
+                    self._upkeep.release_parked(partition, lease, self._now_ms())
+                self._taken.remove(partition)
+            except StreamsError as error:
+                self._recover(partition, error)
 
     def _recover(self, partition: int, error: Exception) -> None:
         """After a commit that was refused: go on from what Redis says, or let the partition go."""

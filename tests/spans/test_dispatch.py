@@ -242,4 +242,6 @@ def test_refusals_of_one_kind_are_told_once_in_ten_minutes(caplog: pytest.LogCap
         deliver(sending, [parcel("a", span(1))], Pauses())
     assert len(caplog.messages) == 2
     assert caplog.messages[0].startswith("The OTLP endpoint refuses spans, they are kept aside: HTTP 400 bad id")
+    first = vars(caplog.records[0])
+    assert [first[name] for name in ("workflow_id", "run", "trace_id")] == ["a", 1, f"{0:032x}"]
     assert sending.tally.refused == 10

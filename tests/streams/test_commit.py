@@ -9,10 +9,11 @@ from machines.events import Event
 from machines.snapshot import Snapshot
 from machines.workflow import Workflow
 from streams.client import Client
-from streams.commit import ARGUMENTS, Commit, index, run_commits
+from streams.commit import Commit, index, run_commits
 from streams.errors import FencedError, KeyTypeError
 from streams.lease import Lease, claim
 from streams.outbox import OutboxItem
+from streams.writes import ARGUMENTS
 from tests.streams.interruption import Interrupted
 from tests.streams.site import START_MS, Site
 

@@ -134,7 +134,7 @@ def test_the_memory_of_the_server_is_known_with_its_limit(own_server: Server, pr
 
 def test_a_survey_says_what_waits_in_each_partition(site: Site) -> None:
     nothing = survey(site.client, site.keys, EVERYWHERE)
-    assert nothing.ingress == 0
+    assert (nothing.ingress, nothing.ingress_ms) == (0, 0)
     assert {sum(seen) for seen in nothing.partitions.values()} == {0}
     worker = site.worker()
     site.emit(site.event("a", "started"), site.event("a", "paused"), site.event("b", "started"), {b"id": b"1"})
@@ -146,8 +146,9 @@ def test_a_survey_says_what_waits_in_each_partition(site: Site) -> None:
     seen = survey(site.client, site.keys, EVERYWHERE)
     totals = [sum(column) for column in zip(*seen.partitions.values(), strict=True)]
     assert seen.ingress == 1
-    assert dict(zip(seen.partitions[0]._fields, totals, strict=True)) | {"overdue": 0} == {
+    assert dict(zip(seen.partitions[0]._fields, totals, strict=True)) | {"overdue": 0, "lag_ms": 0} == {
         "unread": 2,
+        "lag_ms": 0,
         "outbox": 0,
         "oldest_ms": 0,
         "dead": 1,
@@ -156,6 +157,8 @@ def test_a_survey_says_what_waits_in_each_partition(site: Site) -> None:
         "parked": 1,
         "deadlines": 1,
         "overdue": 0,
+        "worked": 4,
+        "exported": 0,
     }
     while worker.step(0):
         pass
@@ -210,3 +213,29 @@ def test_in_a_full_partition_no_deadline_fires_and_what_is_old_still_leaves(site
     site.pass_ms(worker, 2_000)
     site.pass_ms(worker, 2_000)
     assert (site.status(paused), [letter.reason for letter in site.letters()]) == ("timeout", ["early"])
+
+
+def test_a_survey_knows_how_long_the_oldest_unread_event_waits(site: Site) -> None:
+    keys = site.keys.of(0)
+    seconds, _ = site.client.call("TIME")
+    hour_ago, minute_ago = int(seconds) * 1_000 - 3_600_000, int(seconds) * 1_000 - 60_000
+    site.client.call("XADD", site.keys.events, f"{hour_ago}-0", "id", "1")
+    site.client.call("XADD", keys.events, f"{hour_ago}-0", "e", "x")
+    site.client.call("XADD", keys.events, f"{minute_ago}-0", "e", "x")
+    assert 3_599_000 < survey(site.client, site.keys, (0,)).partitions[0].lag_ms < 3_700_000
+    site.client.call("HSET", keys.meta, "cursor", f"{hour_ago}-0")
+    seen = survey(site.client, site.keys, (0,))
+    assert (seen.partitions[0].unread, seen.ingress) == (1, 1)
+    assert 59_000 < seen.partitions[0].lag_ms < 160_000
+    assert 3_599_000 < seen.ingress_ms < 3_700_000
+    site.client.call("HSET", keys.meta, "cursor", f"{minute_ago}-0")
+    assert survey(site.client, site.keys, (0,)).partitions[0].lag_ms == 0
+
+
+def test_a_survey_knows_which_partitions_nobody_holds(site: Site) -> None:
+    seconds, _ = site.client.call("TIME")
+    for number, ahead in ((0, 60), (1, -60)):
+        site.client.call("HSET", site.keys.of(number).meta, "until", (int(seconds) + ahead) * 1_000)
+    site.client.call("HSET", site.keys.of(1).exporter, "until", (int(seconds) + 60) * 1_000)
+    seen = survey(site.client, site.keys, (0, 1)).partitions
+    assert [(found.worked, found.exported) for found in seen.values()] == [(1, 0), (0, 1)]

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from machines.workflow import Workflow
+from streams.keys import partition_of
 from tests.streams.site import PARTITIONS, Site
 from tests.support.waiting import wait_for
 
@@ -157,7 +158,7 @@ def test_what_a_newer_version_wrote_leaves_its_partition_to_workers_of_that_vers
 
 @pytest.mark.parametrize("error", [RuntimeError("odd"), SystemExit(3), ValueError("\udc80"), RecursionError()])
 def test_a_fault_in_the_fold_sets_that_event_aside_and_no_other(
-    site: Site, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
     receive = Workflow.receive
 
@@ -181,6 +182,8 @@ def test_a_fault_in_the_fold_sets_that_event_aside_and_no_other(
     assert letter.event
     assert letter.event.id == "poison"
     assert type(error).__name__ in letter.detail
+    (told,) = [vars(record) for record in caplog.records if record.exc_info]
+    assert (told["workflow_id"], told["partition"]) == ("w", partition_of("w", PARTITIONS))
     assert results(site, "w") == [("started", "applied"), ("finished", "applied")]
     assert site.status("other") == "running"
 
