@@ -19,6 +19,7 @@ from longspan.store import Store, open_store
 if TYPE_CHECKING:
     from longspan.health import Health
     from machines.catalog import Catalog
+    from streams.archiving import Archiving
     from streams.worker import Worker
 
 logger = logging.getLogger("longspan.worker")
@@ -42,11 +43,13 @@ def run(settings: Settings, catalog: "Catalog") -> None:
         return
     exporter.start()
     health: Health | None = None
+    archiving: Archiving | None = None
     try:
         logger.info("%s at %s, prefix %s, %d partitions", server, store.shown, settings.prefix, partitions)
         logger.info("machines: %s", ", ".join(f"{machine.name} {machine.version}" for machine in catalog))
         logger.info("traces of namespace %s go to %s", settings.namespace, read_endpoint(os.environ).shown)
-        worker = _make_worker(settings, catalog, store, partitions)
+        archiving = _make_archive(settings, store, partitions)
+        worker = _make_worker(settings, catalog, store, partitions, archiving)
         if settings.health is not None:
             from longspan.health import start_health
             from longspan.readiness import Watched
@@ -59,14 +62,34 @@ def run(settings: Settings, catalog: "Catalog") -> None:
         if health is not None:
             health.stop()
         exporter.stop()
+        if archiving is not None:
+            archiving.stop()
         store.client.close()
     logger.info("stopped")
     if exporter.exit_status == WRONG_USE:
         sys.exit(WRONG_USE)
 
 
-def _make_worker(settings: Settings, catalog: "Catalog", store: Store, partitions: int) -> "Worker":
+def _make_archive(settings: Settings, store: Store, partitions: int) -> "Archiving | None":
+    """What writes to the archive, started; None where there is none."""
+    if settings.archive is None:
+        return None
+    from longspan.archive import ArchiveFiles
+    from streams.archiving import LINGER_MS, Archiving
+
+    files = ArchiveFiles(settings.archive, settings.prefix, partitions)
+    linger_ms = min(LINGER_MS, settings.retention_ms)
+    archiving = Archiving(store.connect, store.keys, partitions, files.keep, linger_ms)
+    archiving.start()
+    logger.info("what retention removes is archived in %s", settings.archive)
+    return archiving
+
+
+def _make_worker(
+    settings: Settings, catalog: "Catalog", store: Store, partitions: int, archive: "Archiving | None"
+) -> "Worker":
     from machines.changes import Limits
+    from spans.own_trace import own_trace
     from streams.statistics import Statistics
     from streams.worker import Worker, WorkerOptions
 
@@ -80,6 +103,8 @@ def _make_worker(settings: Settings, catalog: "Catalog", store: Store, partition
             reorder_wait_ms=settings.reorder_wait_ms,
             waiting=settings.waiting_limit,
         ),
+        name_trace=partial(own_trace, settings.namespace),
+        archive=archive,
     )
     return Worker(store.connect, store.keys, partitions, catalog, options, _now_ms, Statistics(time.monotonic))
 

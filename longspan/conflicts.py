@@ -1,9 +1,9 @@
 """Settings that each are right and together are not."""
 
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
 from typing import Any
 
+from longspan.loopback import is_loopback
 from streams.address import Address, parse_address
 
 
@@ -40,13 +40,17 @@ def _find(values: Mapping[str, Any]) -> Iterator[str]:
         if not (address.tls or _is_local(address)):
             yield f"{name}: tokens go over TLS only; write rediss:// (Azure Managed Redis has it on port 10000)"
 
+    yield from _find_access(values)
+
+
+def _find_access(values: Mapping[str, Any]) -> Iterator[str]:
+    if values["oidc_issuer"] and not values["oidc_audience"]:
+        yield "LONGSPAN_OIDC_ISSUER: LONGSPAN_OIDC_AUDIENCE must say for whom its tokens are, or those for others fit"
+    if values["oidc_audience"] and not values["oidc_issuer"]:
+        yield "LONGSPAN_OIDC_AUDIENCE: LONGSPAN_OIDC_ISSUER must say whose tokens are accepted"
+    if values["proxy_user_header"] and not values["trusted_proxies"]:
+        yield "LONGSPAN_PROXY_USER_HEADER: LONGSPAN_TRUSTED_PROXIES must say from whom it is believed"
+
 
 def _is_local(address: Address) -> bool:
-    return all(host == "localhost" or _is_loopback(host) for host, _ in address.nodes)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return all(is_loopback(host) for host, _ in address.nodes)

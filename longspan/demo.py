@@ -23,11 +23,12 @@ _WORKFLOWS_LIVE = 8
 @click.option("--seed", type=int, default=227, show_default=True, help="The same seed plays the same workflows.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: print only the summary, as JSON.")
 def demo(once: bool, workflows: int | None, speed: float, seed: int, as_json: bool) -> None:
-    """Watch simulated workflows become traces.
+    """Watch simulated workflows become traces, in the terminal and on a page of its own.
 
     Three systems are played in accelerated time: risk calculations in three stages, CI pipelines with parallel jobs,
     orders whose payment is tried again. Some fail, some events come twice, late or out of order. A real worker folds
-    them on an embedded server and exports real spans.
+    them on an embedded server and exports real spans. The page with its status API is on http://127.0.0.1:8080, or on
+    the next port that is free.
 
     \b
       longspan demo

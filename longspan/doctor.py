@@ -9,10 +9,11 @@ from dataclasses import asdict
 
 import click
 
+from api.findings import Finding
 from longspan.endpoint import read_endpoint
 from longspan.errors import FAILED
 from longspan.failure import explain
-from longspan.findings import Finding, examine_endpoint, examine_machines, examine_store
+from longspan.findings import examine_endpoint, examine_machines, examine_store
 from longspan.settings import Settings, read_settings
 from longspan.store import open_store
 

@@ -7,20 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from machines.entries import parse_entry
+from machines.entries import Prepared, parse_entry
 from machines.errors import EventError
 from machines.events import Event
 from machines.instants import format_instant
-
-Fields = dict[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An entry that will be accepted: its fields, and the event that it will be read as."""
-
-    fields: Fields
-    event: Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +59,5 @@ def _raw(text: str) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(text))
 
 
-def _parse(fields: Fields) -> Event:
+def _parse(fields: dict[bytes, bytes]) -> Event:
     return parse_entry(fields, f"{time.time_ns() // 1_000_000}-0")

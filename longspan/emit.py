@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from longspan.emission import Prepared, Refused, prepare, prepare_lines
+from longspan.emission import Refused, prepare, prepare_lines
 from longspan.errors import FAILED, UseError
 from longspan.settings import read_settings
 from longspan.store import Store, open_store
+from machines.entries import Prepared
 
 _BATCH = 500
 _CHUNK_BYTES = 1 << 20

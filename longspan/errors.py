@@ -31,10 +31,10 @@ class UseError(LongspanError):
 class ListenError(LongspanError):
     """An address where nobody can listen: taken, not this machine's, or not allowed."""
 
-    def __init__(self, address: tuple[str, int], error: OSError) -> None:
+    def __init__(self, setting: str, address: tuple[str, int], error: OSError) -> None:
         self.address = address
         reason = error.strerror or str(error)
-        super().__init__(f"LONGSPAN_HEALTH: {address[0]} port {address[1]} cannot be listened on: {reason}")
+        super().__init__(f"{setting}: {address[0]} port {address[1]} cannot be listened on: {reason}")
 
 
 class EmbeddedServerError(LongspanError):

@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from streams.histogram import SHORT_SECONDS, Histogram
+
 if TYPE_CHECKING:
     from spans.answer import Answer
     from spans.dispatch import Sender, Tally
 
+REQUEST_SECONDS = (*SHORT_SECONDS, 30.0)  # a request may take as long as OTEL_EXPORTER_OTLP_TIMEOUT says
+
 
 class ExportReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Counted since the process began: spans by what became of them, requests, and the seconds that these took.
+    """Counted since the process began: spans by what became of them, and requests.
 
-    `held` is how many partitions it may export now. `unavailable_since_ms` is None while the endpoint answers.
+    `request_counts` are those that took at most each of REQUEST_SECONDS, then those that took longer than all of them;
+    `request_seconds` is what all took together. `held` is how many partitions it may export now.
+    `unavailable_since_ms` is None while the endpoint answers.
     """
 
     held: int = 0
@@ -28,17 +34,26 @@ class ExportReport(msgspec.Struct, frozen=True, omit_defaults=True):
     unreadable: int = 0
     requests: int = 0
     retries: int = 0
+    request_counts: tuple[int, ...] = ()
     request_seconds: float = 0.0
     unavailable_since_ms: int | None = None
     last_error: str = ""
 
+    @property
+    def requests_took(self) -> Histogram:
+        """How long requests took, in seconds."""
+        histogram = Histogram(REQUEST_SECONDS)
+        if len(self.request_counts) == len(histogram.counts):
+            histogram.counts, histogram.sum = list(self.request_counts), self.request_seconds
+        return histogram
+
 
 class Timed:
-    """A sender that adds up how long its requests take, in seconds."""
+    """A sender that notes how long its requests take, in seconds."""
 
     def __init__(self, sender: "Sender") -> None:
         self._sender = sender
-        self.seconds = 0.0
+        self.took = Histogram(REQUEST_SECONDS)
 
     def send(self, spans: Sequence[bytes]) -> "Answer":
         """Send encoded spans in one request, once."""
@@ -46,7 +61,7 @@ class Timed:
         try:
             return self._sender.send(spans)
         finally:
-            self.seconds += time.perf_counter() - began
+            self.took.observe(time.perf_counter() - began)
 
 
 class Reporter:
@@ -62,9 +77,10 @@ class Reporter:
             sys.stdout.flush()
             os.dup2(2, 1)
 
-    def write(self, held: int, tally: "Tally", seconds: float) -> None:
+    def write(self, held: int, tally: "Tally", took: Histogram) -> None:
         """Tell how things stand, if something has changed. A parent that does not read misses it, and no more."""
-        report = ExportReport(held=held, request_seconds=round(seconds, 6), **asdict(tally))
+        counts, seconds = tuple(took.counts), round(took.sum, 6)
+        report = ExportReport(held=held, request_counts=counts, request_seconds=seconds, **asdict(tally))
         if self._pipe is None or report == self._last:
             return
         try:

@@ -55,7 +55,7 @@ def main() -> int:
     reporter = Reporter()
     try:
         settings = read_settings(os.environ)
-        log_to_stderr(settings.log_level)
+        log_to_stderr(settings.log_level, settings.log_format)
         _export(settings, stop, reporter)
     except Exception as error:
         failure = explain(error)
@@ -80,7 +80,7 @@ def _export(settings: Settings, stop: threading.Event, reporter: Reporter) -> No
     partitions = settle_partitions(store.client, store.keys, settings.partitions)
     try:
         limits = SpanLimits()
-        sender = _make_sender(settings)
+        sender = make_sender(settings)
     except (ValueError, SpansError) as error:
         raise SettingsError([f"an OTEL_* variable: {error}"]) from None
     timed = Timed(sender)
@@ -99,7 +99,7 @@ def _export(settings: Settings, stop: threading.Event, reporter: Reporter) -> No
     give_back()
 
     def report() -> None:
-        reporter.write(leases.held, exporter.tally, timed.seconds)
+        reporter.write(leases.held, exporter.tally, timed.took)
 
     ended = threading.Event()
     keeper = threading.Thread(target=leases.keep, args=(ended, report), name="leases")
@@ -126,7 +126,8 @@ def _release(leases: "ExportLeases") -> None:
         logger.warning("what this process exports could not be handed over, it is free after LONGSPAN_LEASE: %s", error)
 
 
-def _make_sender(settings: Settings) -> "Delivery | Discarding":
+def make_sender(settings: Settings) -> "Delivery | Discarding":
+    """What sends to the endpoint that OTEL_* names. Raises SpansError for a credential provider that is not there."""
     if read_endpoint(os.environ).url is None:
         return Discarding()
     from spans.credentials import load_session

@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from api.findings import Finding, Verdict
 from longspan.endpoint import read_endpoint
 from longspan.failure import explain
 from longspan.loading import load_machines
@@ -15,20 +15,8 @@ from machines.durations import format_duration
 if TYPE_CHECKING:
     from streams.client import Client
 
-Verdict = Literal["ok", "warn", "fail"]
-
 MOST_SKEW_MS = 1_000
 OLDEST_OUTBOX_MS = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The verdict of one check; `remedy` says what to do about it and is empty where all is well."""
-
-    check: str
-    verdict: Verdict
-    detail: str
-    remedy: str = ""
 
 
 def examine_store(store: Store, settings: Settings, now_ms: Callable[[], int]) -> Iterator[Finding]:

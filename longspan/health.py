@@ -52,7 +52,7 @@ class Health:
         try:
             self._server = _Server(address, self)
         except OSError as error:
-            raise ListenError(address, error) from None
+            raise ListenError("LONGSPAN_HEALTH", address, error) from None
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_SECONDS,), name="health", daemon=True
         )

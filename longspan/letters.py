@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from longspan.errors import NotFoundError
 from longspan.refusals import drop_refusals, get_refusal, list_refusals
 from longspan.store import Store
-from machines.events import read_data
 from machines.instants import format_instant
 
 if TYPE_CHECKING:
@@ -113,35 +114,10 @@ def _choose(store: Store, ids: Sequence[str], reason: str | None, limit: int | N
 
 
 def _describe(letter: "DeadLetter") -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "id": letter.id,
-        "at": format_instant(letter.at_ms * 1_000_000),
-        "reason": letter.reason,
-        "field": letter.field,
-        "detail": letter.detail,
-        "position": letter.position,
-        "parked": letter.parked is not None,
-    }
-    if letter.parked is not None:
-        told["waits_for"] = {"machine": letter.parked.machine, "version": letter.parked.version}
-    event = letter.event
-    if event is not None:
-        told |= {
-            "subject": event.subject,
-            "type": event.type,
-            "machine": event.machine,
-            "event_id": event.id,
-            "source": event.source,
-            "time": format_instant(event.time_ns),
-            "data": read_data(event) if event.data else None,
-        }
-    elif letter.entry is not None:
-        told["entry"] = {_text(name): _text(value) for name, value in letter.entry.items()}
-    return {name: value for name, value in told.items() if value is not None}
+    from api.letter_description import describe_letter
 
-
-def _text(raw: bytes) -> str:
-    return raw.decode(errors="backslashreplace")
+    told: dict[str, Any] = msgspec.to_builtins(describe_letter(letter))
+    return told
 
 
 def _describe_refusal(refusal: dict[str, Any]) -> dict[str, Any]:

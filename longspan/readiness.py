@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from api.findings import Finding
 from longspan.export_report import ExportReport
-from longspan.findings import Finding
 from machines.instants import format_instant
 
 if TYPE_CHECKING:

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
+from longspan.logs import FORMATS
 from machines.durations import parse_duration
 from machines.errors import DurationError
 from streams.address import parse_address
@@ -95,8 +97,34 @@ def read_address(text: str) -> tuple[str, int] | None:
     return host or "127.0.0.1", int(port)
 
 
+def read_headers(text: str) -> tuple[tuple[str, str], ...]:
+    """Names and values of HTTP headers: pairs separated by commas, values percent-encoded."""
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    headers = tuple((name.strip(), unquote(value.strip())) for name, _, value in pairs)
+    for name, value in headers:
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value or not value.isprintable():
+            raise ValueError("must be pairs such as Authorization=Bearer%20..., separated by commas")
+    return headers
+
+
 def read_level(text: str) -> str:
     """A level of Python's logging."""
     if text.lower() not in ("debug", "info", "warning", "error"):
         raise ValueError("must be debug, info, warning or error")
     return text.upper()
+
+
+def read_form(text: str) -> str:
+    """How lines of the log are written."""
+    if text.lower() not in FORMATS:
+        raise ValueError("must be text or json")
+    return text.lower()
+
+
+def read_trace_link(text: str) -> str | None:
+    """The URL of a trace with `{trace_id}` in it; None where the text is empty."""
+    if not text:
+        return None
+    if not re.match(r"https?://[^\s]+$", text) or "{trace_id}" not in text:
+        raise ValueError("must be a URL with {trace_id} in it, such as https://grafana.example/explore?...{trace_id}")
+    return text

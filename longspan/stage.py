@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from longspan.arrived import TraceReceiver
 from longspan.board import Board, Row
+from longspan.demo_page import demo_page
 from longspan.demo_worker import DemoWorker
 from longspan.embedded import open_lock, take_lock
 from longspan.endpoint import Endpoint
@@ -33,7 +34,14 @@ class Stage:
     def __init__(self, settings: Settings, endpoint: Endpoint, board: Board, *, speed: float, once: bool) -> None:
         # A server of the demo's own: whatever is set, it must not play in anybody's real data.
         self._settings = replace(
-            settings, redis_url=None, data=settings.data / "demo", prefix="longspan", partitions=None
+            settings,
+            redis_url=None,
+            data=settings.data / "demo",
+            prefix="longspan",
+            partitions=None,
+            api_tokens=None,
+            oidc_issuer=None,
+            proxy_user_header=None,
         )
         self._endpoint = endpoint
         self._board = board
@@ -57,7 +65,8 @@ class Stage:
                 DemoWorker(store.url, receiver.endpoint if receiver else None, data / "worker.log")
             )
             simulation = Simulation(data / "demo.json", _sender(store), workflows, self._speed, seed, self._once)
-            self._introduce(store, simulation)
+            page = stack.enter_context(demo_page(self._settings, store))
+            self._introduce(page, store, simulation)
             with self._board, _playing(simulation) as playing, contextlib.suppress(KeyboardInterrupt):
                 self._watch(store, simulation, playing, worker, receiver, began)
             result = reckon(
@@ -71,8 +80,9 @@ class Stage:
             result.out_of_order = simulation.out_of_order
             return result
 
-    def _introduce(self, store: Store, simulation: Simulation) -> None:
+    def _introduce(self, page: str, store: Store, simulation: Simulation) -> None:
         say = self._board.say
+        say(f"open      {page}  workflows while they run; the API is there too: {page}/docs")
         say(f"server    {store.shown}")
         if self._endpoint.chosen or self._endpoint.url is None:
             say(f"traces    go to {self._endpoint.shown}")

@@ -3,9 +3,11 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from longspan.columns import align
 from longspan.errors import NotFoundError
@@ -13,7 +15,9 @@ from longspan.settings import Settings, read_settings
 from longspan.store import Store, open_store
 
 if TYPE_CHECKING:
+    from api.description import Workflow
     from machines.journal import Header, Record
+    from streams.query import Query
     from streams.status import WorkflowView
 
     Journal = tuple[Header, list[Record]]
@@ -25,6 +29,10 @@ STATUSES = ("waiting", "running", "ok", "error", "timeout", "cancelled")
 @click.argument("workflow_id", metavar="[ID]", required=False)
 @click.option("--machine", help="Only workflows of this machine.")
 @click.option("--status", "status_name", type=click.Choice(STATUSES), help="Only workflows with this status.")
+@click.option("--state", help="Only workflows in this state, or in one inside it.")
+@click.option(
+    "--attr", "attributes", multiple=True, metavar="NAME=VALUE", help="Only workflows with this attribute; repeatable."
+)
 @click.option("--overdue", is_flag=True, help="Only workflows with a deadline that is due and has not been applied.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many to list at most.")
 @click.option("--events", is_flag=True, help="With an ID: its events too, rejected and late ones with the reason.")
@@ -34,40 +42,44 @@ def status(
     workflow_id: str | None,
     machine: str | None,
     status_name: str | None,
+    state: str | None,
+    attributes: tuple[str, ...],
     overdue: bool,
     limit: int,
     events: bool,
     run: int | None,
     as_json: bool,
 ) -> None:
-    """Show workflows, the one that changed last first, or one workflow in full.
+    """Show workflows, newest start first, or one workflow in full.
 
     \b
       longspan status
       longspan status --machine order --status running
-      longspan status --overdue
+      longspan status --attr portfolio=FX --overdue
       longspan status wf-42 --events
     """
     if workflow_id is None and (events or run is not None):
         raise click.UsageError("--events and --run go with the id of a workflow")
-    if workflow_id is not None and (machine or status_name or overdue):
-        raise click.UsageError("--machine, --status and --overdue filter the list: leave the id out")
+    if workflow_id is not None and (machine or status_name or state or attributes or overdue):
+        raise click.UsageError("--machine, --status, --state, --attr and --overdue filter the list: leave the id out")
     settings = read_settings(os.environ)
     store = open_store(settings)
     if workflow_id is None:
-        filters = {"machine": machine, "status": status_name, "overdue_ms": _now_ms() if overdue else None}
-        return _list(store, settings, filters, limit, as_json)
+        from streams.query import Query
+
+        pairs = tuple(_read_attribute(text) for text in attributes)
+        query = Query(machine=machine, status=status_name, state=state, attributes=pairs, overdue=overdue)
+        return _list(store, settings, query, limit, as_json)
     return _show(store, settings, workflow_id, run, events or run is not None, as_json)
 
 
-def _list(store: Store, settings: Settings, filters: dict[str, Any], limit: int, as_json: bool) -> None:
+def _list(store: Store, settings: Settings, query: "Query", limit: int, as_json: bool) -> None:
     from machines.durations import format_duration
-    from streams.status import list_workflows
+    from streams.indexes import innermost
 
-    partitions = store.partitions
-    views = list_workflows(store.client, store.keys, partitions, limit=limit, **filters) if partitions else []
+    views = _find(store, query, limit)
     if as_json:
-        return click.echo(json.dumps([_describe(store, settings, view) for view in views], indent=2))
+        return click.echo(_as_json(_describe(store, settings, views)))
     if not views:
         return click.echo("no workflows")
     now_ns = time.time_ns()
@@ -76,7 +88,7 @@ def _list(store: Store, settings: Settings, filters: dict[str, Any], limit: int,
             view.id,
             f"{view.snapshot.machine} {view.snapshot.version}" if view.snapshot.machine else "-",
             view.snapshot.status,
-            ", ".join(_innermost(view)) or "-",
+            ", ".join(innermost(view.snapshot.states)) or "-",
             f"{format_duration(now_ns - view.snapshot.updated_ns)} ago" if view.snapshot.updated_ns else "-",
             _tell_deadline(view, now_ns),
         )
@@ -85,24 +97,44 @@ def _list(store: Store, settings: Settings, filters: dict[str, Any], limit: int,
     return click.echo(align(("ID", "MACHINE", "STATUS", "STATES", "CHANGED", "DEADLINE"), rows))
 
 
+def _find(store: Store, query: "Query", limit: int) -> "list[WorkflowView]":
+    from streams.query import find_page
+
+    views: list[WorkflowView] = []
+    partitions, cursor = store.partitions, None
+    while partitions and len(views) < limit:
+        page = find_page(
+            store.client, store.keys, partitions, query, limit=limit - len(views), cursor=cursor, now_ms=_now_ms()
+        )
+        views += page.views
+        cursor = page.next
+        if cursor is None:
+            break
+    return views
+
+
 def _show(store: Store, settings: Settings, workflow_id: str, run: int | None, events: bool, as_json: bool) -> None:
-    from longspan.description import describe_record
+    from api.description import describe_record
     from streams.status import find_workflow, read_journal
 
     partitions = store.partitions
     view = find_workflow(store.client, store.keys, partitions, workflow_id) if partitions else None
     if view is None or partitions is None:
         raise NotFoundError("workflow", workflow_id, "no event of it was applied under this prefix, or it was removed")
-    journal = read_journal(store.client, store.keys, partitions, workflow_id, run)
+    journal = None
+    if events:
+        journal = read_journal(store.client, store.keys, partitions, workflow_id, run)
     if run is not None and journal is None:
         raise NotFoundError("run", str(run), f"{workflow_id} has had {view.snapshot.run}, and ended ones are removed")
-    described = _describe(store, settings, view) if run is None else _describe_former(settings, view.id, journal)
-    records = journal[1] if journal and events else []
+    described = _describe_now(store, settings, view) if run is None else _describe_former(settings, view.id, journal)
+    records = journal[1] if journal else []
     if as_json:
-        shown = {**described, "events": [describe_record(record) for record in records]} if events else described
-        return click.echo(json.dumps(shown, indent=2))
+        told = {"events": [msgspec.to_builtins(describe_record(*each)) for each in enumerate(records, 1)]}
+        return click.echo(_as_json(described | told if events else described))
     for name, value in described.items():
-        if isinstance(value, dict):
+        if name == "links":
+            name, value = "grafana", value["grafana"]
+        elif isinstance(value, dict):
             value = ", ".join(f"{key} {'since ' if name == 'states' else ''}{held}" for key, held in value.items())
         elif isinstance(value, list):
             value = ", ".join(value)
@@ -114,16 +146,29 @@ def _show(store: Store, settings: Settings, workflow_id: str, run: int | None, e
     return None
 
 
-def _describe(store: Store, settings: Settings, view: "WorkflowView") -> dict[str, Any]:
-    from longspan.description import describe_workflow, own_trace
-    from streams.status import read_journal
+def _describe(store: Store, settings: Settings, views: "Sequence[WorkflowView]") -> "list[Workflow]":
+    from api.description import describe_workflow
+    from api.trace_ids import TraceIds
 
-    journal = read_journal(store.client, store.keys, store.partitions or 0, view.id) if view.snapshot.run else None
-    return describe_workflow(view, own_trace(settings.namespace, view.id, *journal) if journal else None, _now_ms())
+    traces = TraceIds(settings.namespace).find(store.client, store.keys, views)
+    now_ms, link = _now_ms(), settings.trace_link
+    return [describe_workflow(view, trace, now_ms, link) for view, trace in zip(views, traces, strict=True)]
+
+
+def _describe_now(store: Store, settings: Settings, view: "WorkflowView") -> dict[str, Any]:
+    from api.description import describe_workflow
+    from api.trace_ids import TraceIds
+    from api.views import MOST_CHILDREN
+    from streams.query import find_children
+
+    children = find_children(store.client, store.keys, store.partitions or 0, view.id, MOST_CHILDREN)
+    (trace,) = TraceIds(settings.namespace).find(store.client, store.keys, [view])
+    told: dict[str, Any] = msgspec.to_builtins(describe_workflow(view, trace, _now_ms(), settings.trace_link, children))
+    return told
 
 
 def _describe_former(settings: Settings, workflow_id: str, journal: "Journal | None") -> dict[str, Any]:
-    from longspan.description import own_trace
+    from spans.own_trace import own_trace
 
     assert journal is not None
     header, records = journal
@@ -133,7 +178,7 @@ def _describe_former(settings: Settings, workflow_id: str, journal: "Journal | N
         "version": header.version,
         "run": header.run,
         "status": next((record.outcome for record in records if record.outcome), "running"),
-        "trace_id": own_trace(settings.namespace, workflow_id, header, records),
+        "trace_id": own_trace(settings.namespace, workflow_id, header, records[0]) if records else None,
     }
 
 
@@ -161,6 +206,12 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _innermost(view: "WorkflowView") -> list[str]:
-    paths = view.snapshot.states
-    return [path for path in paths if not any(other.startswith(f"{path}.") for other in paths)]
+def _as_json(described: object) -> str:
+    return json.dumps(msgspec.to_builtins(described), indent=2)
+
+
+def _read_attribute(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--attr")
+    return name, value

@@ -48,5 +48,5 @@ def draw_waterfall(spans: Sequence[ReceivedSpan], bar: str = "━") -> list[Line
 
 def _head(root: ReceivedSpan) -> Line:
     known = root.attributes
-    parts = (str(known.get("workflow.id")), str(known.get("workflow.outcome")), f"trace {root.trace_id}")
+    parts = (str(known.get("workflow.id")), str(known.get("workflow.outcome", "open")), f"trace {root.trace_id}")
     return Line("  ".join(parts), "heading")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from longspan.findings import Finding
+from api.findings import Finding
 from longspan.store import Store
 from machines.durations import format_duration
 

@@ -33,7 +33,7 @@ def worker(sources: Sequence[str]) -> None:
     worker goes on where this one stopped.
     """
     settings = _read_settings()
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format)
     catalog = load_machines(sources, settings)
     from longspan.composition import run
 

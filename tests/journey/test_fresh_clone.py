@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from longspan.receiver import Receiver
@@ -111,6 +112,7 @@ def test_the_readme_has_no_command_that_is_not_run_here() -> None:
         "worker --machines",
         "longspan emit",
         "longspan status",
+        "longspan api",
         "longspan doctor",
     ]
     assert sorted(BLOCKS) == sorted(_block(command) for command in run)
@@ -173,6 +175,18 @@ def test_the_workflow_of_the_readme_becomes_the_trace_that_it_promises(clone: Cl
     assert root.attributes["city"] == "Basel"
     assert root.trace_id in told.stdout
     assert re.search(r"^status +ok$", told.stdout, re.MULTILINE)
+
+
+def test_the_api_of_the_readme_shows_the_workflow(clone: Clone) -> None:
+    shown = _block("longspan api")
+    here = shown.replace("\n", " --port 0\n")  # 8080 may be taken
+    with clone.running(f"source .venv/bin/activate\n{here}", {}) as api:
+        wait_for(lambda: "http://127.0.0.1:" in api.text or not api.alive, 30)
+        assert api.alive, api.text
+        (address,) = set(re.findall(r"http://127\.0\.0\.1:\d+", api.text))
+        assert httpx.get(f"{address}/machines/parcel").json()["name"] == "parcel"
+        assert httpx.get(address).status_code == 200
+        assert api.interrupt() == 0, api.text
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from typing import Any
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from longspan.export_report import ExportReport
+from longspan.export_report import REQUEST_SECONDS, ExportReport
 from longspan.health import Health
 from longspan.metrics import Metrics
 from longspan.readiness import Watched
 from streams.client import connect
+from streams.histogram import Histogram
 from streams.keys import Keys
 from streams.pressure import Memory, Pressure
 from streams.statistics import Statistics
@@ -24,7 +25,10 @@ class Exporting:
 
     def __init__(self) -> None:
         self.alive = True
-        self.report = ExportReport(held=2, sent=30, rejected=1, refused=2, requests=5, retries=1, request_seconds=0.5)
+        took = Histogram(REQUEST_SECONDS)
+        for seconds in (0.02, 0.02, 0.02, 0.04, 0.4):
+            took.observe(seconds)
+        self.report = ExportReport(2, 30, 1, 2, 0, 5, 1, tuple(took.counts), took.sum)
 
     def is_alive(self) -> bool:
         """As the test says."""
@@ -50,6 +54,8 @@ class Probed:
         statistics.held, statistics.share, statistics.workers = frozenset({0, 1}), 2, 2
         statistics.results = {"applied": 7, "late": 1}
         statistics.folded(8, self.now - 0.02)
+        statistics.committed(self.now - 0.002)
+        statistics.ended([("job", "ok", 90_000_000_000), ("job", "error", 0)])
         statistics.worker.succeeded()
         self.pressure.step(statistics.held, 0)
         self.pressure.memory = Memory(50 << 20, 100 << 20)

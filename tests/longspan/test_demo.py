@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from longspan.arrivals import arrange
@@ -35,6 +36,10 @@ def test_it_goes_on_where_it_was_and_shows_the_traces(settings: dict[str, str], 
     log = tmp_path / "log"
     with running("demo", "--workflows", "3", "--speed", "600", settings=settings, log=log) as demo:
         wait_for(lambda: "running" in log.read_text(), 20)
+        first, url, *_ = log.read_text().split()  # what is said first is where the page is
+        assert first == "open"
+        assert httpx.get(url).headers["content-type"].startswith("text/html")
+        assert {workflow["machine"] for workflow in httpx.get(f"{url}/workflows").json()["workflows"]}
         demo.send_signal(signal.SIGINT)
         assert demo.wait(20) == 0
     assert "goes on where it was" in log.read_text()

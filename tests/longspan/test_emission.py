@@ -3,7 +3,8 @@ import uuid
 
 import pytest
 
-from longspan.emission import Prepared, Refused, prepare, prepare_line, prepare_lines
+from longspan.emission import Refused, prepare, prepare_line, prepare_lines
+from machines.entries import Prepared
 from machines.errors import EventError
 
 

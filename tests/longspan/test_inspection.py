@@ -82,6 +82,10 @@ def test_the_list_shows_and_filters_workflows(folded: dict[str, str]) -> None:
     assert [view["id"] for view in listed(folded, "status", "--status", "error")] == ["broken"]
     assert listed(folded, "status", "--machine", "order") == []
     assert listed(folded, "status", "--overdue") == []
+    assert [view["id"] for view in listed(folded, "status", "--state", "data_loader")] == ["open"]
+    assert len(listed(folded, "status", "--attr", "portfolio=FX")) == 3
+    assert listed(folded, "status", "--attr", "portfolio=EQ") == []
+    assert longspan("status", "--attr", "portfolio", settings=folded).returncode == 2
     assert len(listed(folded, "status", "--limit", "1")) == 1
     text = longspan("status", settings=folded).stdout
     assert "data_loader.processing" in text

@@ -40,3 +40,13 @@ def test_a_machine_is_drawn() -> None:
     unknown = longspan("machines", "--draw", "odrer", settings={})
     assert unknown.returncode == 1
     assert "order" in unknown.stderr
+
+
+def test_a_machine_is_drawn_as_svg_which_goes_with_draw_only() -> None:
+    done = longspan("machines", "--draw", "order", "--svg", settings={})
+    assert done.stdout.startswith("<svg ")
+    assert 'data-state="payment.waiting"' in done.stdout
+    told = json.loads(longspan("machines", "--draw", "order", "--svg", "--json", settings={}).stdout)
+    assert (told["machine"], told["svg"].strip()) == ("order", done.stdout.strip())
+    wrong = longspan("machines", "--svg", settings={})
+    assert (wrong.returncode, "--svg goes with --draw" in wrong.stderr) == (2, True)

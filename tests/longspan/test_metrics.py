@@ -20,6 +20,7 @@ def test_the_metrics_are_what_the_worker_noted_and_what_redis_says(probed: Probe
     for number in (0, 1, 3):  # 3 is not held by this worker
         probed.client.call("XADD", keys.of(number).outbox, "*", "b", "x")
         probed.client.call("XADD", keys.of(number).dead, "*", "reason", "late")
+    probed.client.call("XADD", keys.of(0).events, "1-0", "e", "x")
     probed.pressure.step({0, 1}, 600)
     values = {
         (sample.name, *sample.labels.values()): sample.value
@@ -31,7 +32,8 @@ def test_the_metrics_are_what_the_worker_noted_and_what_redis_says(probed: Probe
     assert values["longspan_router_active",] == 1
     assert (values["longspan_exporter_up",], values["longspan_endpoint_up",]) == (1, 1)
     assert [values["longspan_exported_spans_total", result] for result in ("sent", "rejected", "refused")] == [30, 1, 2]
-    assert values["longspan_export_request_seconds_total",] == 0.5
+    assert values["longspan_export_request_duration_seconds_sum",] == 0.5
+    assert values["longspan_export_request_duration_seconds_bucket", "0.025"] == 3
     assert values["longspan_redis_memory_used_bytes",] * 2 == values["longspan_redis_memory_limit_bytes",]
     assert values["longspan_redis_up",] == 1
     assert values["longspan_lease_losses_total",] == 3
@@ -39,7 +41,15 @@ def test_the_metrics_are_what_the_worker_noted_and_what_redis_says(probed: Probe
     assert values["longspan_batch_duration_seconds_bucket", "0.01"] == 0
     assert values["longspan_batch_duration_seconds_bucket", "0.025"] == 1
     assert values["longspan_batch_entries_sum",] == 8
+    assert values["longspan_commit_duration_seconds_bucket", "0.0025"] == 1
+    assert values["longspan_run_duration_seconds_sum", "job", "ok"] == 90
+    assert values["longspan_run_duration_seconds_bucket", "60.0", "job", "ok"] == 0
+    assert values["longspan_run_duration_seconds_bucket", "300.0", "job", "ok"] == 1
+    assert values["longspan_run_duration_seconds_count", "job", "error"] == 1
     assert values["longspan_ingress_entries",] == 1
+    assert 0 <= values["longspan_ingress_oldest_age_seconds",] < 60
+    assert values["longspan_partition_lag_seconds", "0"] > 86_400
+    assert values["longspan_partition_lag_seconds", "1"] == 0
     assert values["longspan_dead_letters",] == 2
     assert values["longspan_waiting_traces", "0"] == 1
     assert values["longspan_outbox_entries", "1"] == 1
@@ -74,7 +84,7 @@ def test_several_scrapers_at_once_look_into_redis_once(probed: Probed) -> None:
     probed.work()
 
     def looks() -> int:
-        return int(probed.client.call("INFO", "commandstats").partition(b"cmdstat_evalsha:calls=")[2].split(b",")[0])
+        return int(probed.client.call("INFO", "commandstats").partition(b"cmdstat_evalsha_ro:calls=")[2].split(b",")[0])
 
     probed.get("/metrics")
     before = looks()
@@ -83,16 +93,15 @@ def test_several_scrapers_at_once_look_into_redis_once(probed: Probed) -> None:
     assert looks() == before
     probed.now += 1.0
     probed.get("/metrics")
-    assert looks() == before + 2
+    assert looks() == before + 3  # two partitions and the ingress stream
 
 
 def test_the_reference_has_a_row_for_each_metric_and_for_no_other(probed: Probed) -> None:
     probed.work()
+    section = REFERENCE.read_text().partition("### Of the workers\n")[2].partition("\n### ")[0]
     told = {
         (name, kind)
-        for name, kind in re.findall(
-            r"^\| `(longspan_\w+)`(?: by \w+)? \| (\w+) \|", REFERENCE.read_text(), re.MULTILINE
-        )
+        for name, kind in re.findall(r"^\| `(longspan_\w+)`(?: by [\w, ]+)? \| (\w+) \|", section, re.MULTILINE)
     }
     shown = {(name + "_total" * (family.type == "counter"), family.type) for name, family in probed.metrics().items()}
     assert told == shown

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from longspan.findings import Finding
+from api.findings import Finding
 from longspan.store import Store
 from longspan.work import examine_work
 from streams.client import connect

@@ -1,0 +1,50 @@
+"""Machines over the API."""
+
+from pathlib import Path
+
+import pytest
+
+from machines.catalog import EXAMPLES, load_catalog
+from tests.streams.site import JOB, Site
+from tests.support.api import AppClient, app_client, make_service
+
+
+def test_all_versions_are_listed_by_name(site: Site) -> None:
+    catalog = site.load(JOB, JOB | {"version": 2})
+    with app_client(make_service(site.connect, site.keys, catalog, lambda: 0)) as api:
+        links = {"self": "/machines/job", "diagram": "/machines/job/diagram", "workflows": "/workflows?machine=job"}
+        assert api.get("/machines").json() == {"machines": [{"machine": "job", "versions": [1, 2], "links": links}]}
+        told = api.get("/machines/job").json()
+        assert [version["version"] for version in told["versions"]] == [1, 2]
+        assert told["links"] == links
+
+
+def test_a_machine_is_told_in_full(api: AppClient) -> None:
+    (version,) = api.get("/machines/job").json()["versions"]
+    assert version == {
+        "machine": "job",
+        "version": 1,
+        "starts_on": ["com.example.job.started"],
+        "states": ["running", "paused", "done", "failed", "expired"],
+        "final": ["done", "failed", "expired"],
+        "accepts": ["expire", "failed", "finished", "paused", "resumed"],
+        "events": {},
+        "attributes": ["label"],
+        "deadlines": {"paused": {"after_seconds": 600.0, "send": "expire"}},
+        "outcomes": {"done": "ok", "failed": "error", "expired": "timeout"},
+        "export": "complete",
+        "trace": "own",
+    }
+
+
+def test_an_unknown_machine_is_a_problem_that_names_the_known(api: AppClient) -> None:
+    answer = api.get("/machines/jib")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "there is no machine 'jib': loaded here: job"
+
+
+@pytest.mark.parametrize("path", ["/machines", "/machines/order"])
+def test_where_a_document_lies_is_not_told(site: Site, path: str) -> None:
+    catalog = load_catalog([str(EXAMPLES)])
+    with app_client(make_service(site.connect, site.keys, catalog, lambda: 0)) as api:
+        assert str(Path(EXAMPLES).parent) not in api.get(path).text
