@@ -4,11 +4,13 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.bench import api
 from tests.bench.deadlines import DUE, PENDING, beside_pending, due_at_once, write_documents
 from tests.bench.measurement import Bench, collecting
 from tests.bench.report import table, write
@@ -24,6 +26,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one round with fewer events")
     parser.add_argument("--rounds", type=int, help="rounds to take the median of (default 5)")
     parser.add_argument("--workflows", type=int, help=f"workflows of {EVENTS_PER_WORKFLOW} events (default 8000)")
+    parser.add_argument("--api", action="store_true", help="measure the API instead, beside a million workflows")
     parser.add_argument("--json", action="store_true", help="print figures as JSON")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
@@ -32,6 +35,8 @@ def main() -> int:
     if REDIS is None:
         print("the bench needs redis-server on the PATH", file=sys.stderr)
         return 1
+    if options.api:
+        return _measure_api(options)
 
     figures: dict[str, list[float]] = {"handwritten": [], "longspan": [], "ceiling": []}
     calm: dict[str, list[float]] = {}
@@ -70,13 +75,38 @@ def main() -> int:
         json.dumps({"events_per_second": figures, "calm": calm, "deadlines": late}, indent=2) if options.json else text
     )
     if options.write:
-        write(PAGE, text)
+        write(PAGE, "bench", text)
+    return 0
+
+
+def _measure_api(options: argparse.Namespace) -> int:
+    """The bench of the API; exit status as `main`."""
+    missing = [name for name in ("wrk", "taskset") if shutil.which(name) is None]
+    if missing:
+        print(f"the bench of the API needs {' and '.join(missing)} on the PATH", file=sys.stderr)
+        return 1
+    workflows = options.workflows or (50_000 if options.quick else 1_000_000)
+    with ExitStack() as stack:
+        room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longspan-bench-")))
+        server = stack.enter_context(running(REDIS or "", room / "redis", "--appendfsync", "everysec"))
+        bench = Bench(server, stack.enter_context(collecting()), write_document(room / "machines"), room)
+        took = api.measure(bench, workflows, 100 if options.quick else 200)
+    text = f"{_machine()}\n\n{api.table(took, workflows)}"
+    print(json.dumps(took, indent=2) if options.json else text)
+    if options.write:
+        write(PAGE, "bench of the API", text)
     return 0
 
 
 def _conditions(rounds: int, workflows: int) -> str:
     return (
         f"Median of {rounds}, {workflows * EVENTS_PER_WORKFLOW:,} events in workflows of {EVENTS_PER_WORKFLOW}; "
+        + _machine()
+    )
+
+
+def _machine() -> str:
+    return (
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
         f"redis-server with append-only file (everysec) on the same machine."
     )

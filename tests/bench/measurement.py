@@ -127,7 +127,7 @@ class Bench:
         with self.client() as client:
             append(client, stream, workflow("first", 0, time.time_ns()))
             with started(command, environment, self.logs / f"{prefix}.log") as group:
-                folded = _wait_for_key(client, Keys(prefix), "first", group) - group.begun
+                folded = wait_for_key(client, Keys(prefix), "first", group) - group.begun
                 traced = self.collector.wait_for(SPANS_PER_WORKFLOW, group) - group.begun
                 sent = _send_evenly(client, stream, round(seconds * 100 / EVENTS_PER_WORKFLOW))
                 self.collector.wait_for((len(sent) + 1) * SPANS_PER_WORKFLOW, group)
@@ -158,7 +158,7 @@ def _workflow_span(subject: str) -> str:
     return span_hex(trace_hex(NAMESPACE, MACHINE, subject, 1), "", 0)
 
 
-def _wait_for_key(client: Any, keys: Keys, subject: str, group: Group) -> float:
+def wait_for_key(client: Any, keys: Keys, subject: str, group: Group) -> float:
     """When the workflow's snapshot was there (monotonic): its first event has been processed."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:

@@ -4,9 +4,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-BEGIN = "<!-- bench: begin -->"
-END = "<!-- bench: end -->"
-
 
 def table(
     figures: Mapping[str, Sequence[float]],
@@ -51,10 +48,11 @@ def table(
     return "\n".join(lines)
 
 
-def write(page: Path, text: str) -> None:
-    """Put `text` between the markers of a page. Raises ValueError where it has none."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+def write(page: Path, name: str, text: str) -> None:
+    """Put `text` between the markers of that name in a page. Raises ValueError where it has none."""
+    opening, closing = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, begin, rest = page.read_text().partition(opening)
+    _, end, after = rest.partition(closing)
     if not begin or not end:
-        raise ValueError(f"{page} has no lines {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        raise ValueError(f"{page} has no lines {opening} and {closing}")
+    page.write_text(f"{before}{opening}\n{text}\n{closing}{after}")
