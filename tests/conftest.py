@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, Page
 from redis import Redis
 
 from longspan.receiver import Receiver
+from tests.support.browser import Pages, running_browser, watched_pages
 from tests.support.cluster import ClusterServer, running_cluster
 from tests.support.seeds import EXPLORING
 from tests.support.servers import REDIS, VALKEY, Server, running
@@ -65,3 +67,23 @@ def receiver() -> Iterator[Receiver]:
     """An OTLP/HTTP receiver that accepts everything."""
     with Receiver() as receiver:
         yield receiver
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, where the machine has it."""
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def pages(browser: Browser) -> Iterator[Pages]:
+    """Opens pages; the test fails where one of them was in trouble."""
+    with watched_pages(browser) as pages:
+        yield pages
+
+
+@pytest.fixture
+def page(pages: Pages) -> Page:
+    """A page of a browser that has seen nothing yet."""
+    return pages.open()
