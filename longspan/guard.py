@@ -22,6 +22,7 @@ USUAL_PORT = 7379
 IDLE_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
 _START_SECONDS = 10.0
+_TRIES = 3
 
 
 class Guard:
@@ -44,7 +45,8 @@ class Guard:
         while not self.told_to_end.wait(min(_LOOK_SECONDS, self._idle_seconds)):
             clients = self._count_clients(port)
             if clients is None:
-                self._start_if_dead(port)
+                port = self._start_if_dead(port)
+                self._write("port", port)
             elif clients > 0:
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since > self._idle_seconds and self._end(port):
@@ -55,16 +57,15 @@ class Guard:
         self._published.unlink(missing_ok=True)
         with open_lock(self._data / "server.lock") as lock:
             if take_lock(lock):
-                return self._start(lock, self._choose_port())
+                return self._start(lock, self._choose_port(USUAL_PORT))
         return int((self._data / "server.port").read_text())
 
-    def _start_if_dead(self, port: int) -> None:
+    def _start_if_dead(self, port: int) -> int:
         with open_lock(self._data / "server.lock") as lock:
-            if take_lock(lock):
-                self._start(lock, port)
+            return self._start(lock, self._choose_port(port)) if take_lock(lock) else port
 
-    def _choose_port(self) -> int:
-        for wanted in (USUAL_PORT, 0):
+    def _choose_port(self, usual: int) -> int:
+        for wanted in (usual, 0):
             with socket.socket() as probe, contextlib.suppress(OSError):
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((OWN_HOST, wanted))
@@ -72,6 +73,14 @@ class Guard:
         raise EmbeddedServerError("no port of 127.0.0.1 is free", "Close programs that listen on it.")
 
     def _start(self, lock: BinaryIO, port: int) -> int:
+        for _ in range(_TRIES):
+            if self._run_server(lock, port):
+                return port
+            port = self._choose_port(0)  # another directory's server may have taken it meanwhile
+        raise EmbeddedServerError(f"it does not run, see {self._data / 'valkey.log'}", "Mend that.")
+
+    def _run_server(self, lock: BinaryIO, port: int) -> bool:
+        """Start it; whether it answers, and not another one at this port."""
         self._write("server.port", port)
         options = {
             "port": str(port),
@@ -94,17 +103,21 @@ class Guard:
             )
         deadline = time.monotonic() + _START_SECONDS
         while self._count_clients(port) is None:
-            if self._server.poll() is not None or time.monotonic() > deadline:
+            if self._server.poll() is not None:
+                return False
+            if time.monotonic() > deadline:
                 raise EmbeddedServerError(f"it does not run, see {self._data / 'valkey.log'}", "Mend that.")
             time.sleep(0.005)
-        return port
+        return True
 
     def _count_clients(self, port: int) -> int | None:
-        """Clients other than the guard; None when the server does not answer."""
-        if self._server is not None:
-            self._server.poll()
+        """Clients other than the guard; None when the server does not answer, or another one does."""
+        if self._server is not None and self._server.poll() is not None:
+            return None
         try:
             with contextlib.closing(Probe(port)) as probe:
+                if self._server is not None and probe.process_id() != self._server.pid:
+                    return None
                 return probe.client_count() - 1
         except OSError:
             return None
@@ -115,8 +128,9 @@ class Guard:
             if not take_lock(users) and not whoever_uses_it:
                 return False
             self._published.unlink(missing_ok=True)
-            with contextlib.suppress(OSError), contextlib.closing(Probe(port)) as probe:
-                probe.shut_down()
+            if self._count_clients(port) is not None:
+                with contextlib.suppress(OSError), contextlib.closing(Probe(port)) as probe:
+                    probe.shut_down()
             if self._server is not None:
                 self._server.wait()
             while not take_lock(lock):

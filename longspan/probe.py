@@ -24,11 +24,11 @@ class Probe:
 
     def client_count(self) -> int:
         """How many clients are connected, this one included."""
-        for line in self._ask(b"INFO clients").splitlines():
-            name, _, value = line.partition(b":")
-            if name == b"connected_clients":
-                return int(value)
-        raise OSError("the server does not say how many clients it has")
+        return self._tell(b"clients", b"connected_clients")
+
+    def process_id(self) -> int:
+        """The server's process."""
+        return self._tell(b"server", b"process_id")
 
     def shut_down(self) -> None:
         """Tell the server to end; it closes its append-only file in good order."""
@@ -36,6 +36,13 @@ class Probe:
             self._ask(b"SHUTDOWN NOSAVE")
         except ConnectionError:
             return  # the way it says yes
+
+    def _tell(self, section: bytes, wanted: bytes) -> int:
+        for line in self._ask(b"INFO " + section).splitlines():
+            name, _, value = line.partition(b":")
+            if name == wanted:
+                return int(value)
+        raise OSError(f"the server does not say its {wanted.decode()}")
 
     def _ask(self, command: bytes) -> bytes:
         self._socket.sendall(command + b"\r\n")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from longspan.embedded import adopt_server
+from longspan.embedded import adopt_server, open_lock, take_lock
 from longspan.errors import EmbeddedServerError
+from longspan.guard import Guard
 from tests.longspan.processes import clean_environment, is_alive
 from tests.support.waiting import wait_for
 
@@ -105,6 +106,23 @@ def test_a_server_that_dies_is_started_again_at_the_same_port_with_its_data(data
     wait_for(lambda: not is_alive(server))
     assert adopt_elsewhere(data) == url
     assert get_key(url) == b"yes"
+
+
+def test_directories_that_choose_the_same_port_at_once_get_a_server_each(tmp_path: Path) -> None:
+    ports, guards = [0], []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        guard = Guard(tmp_path / name)
+        with open_lock(tmp_path / name / "server.lock") as lock:
+            assert take_lock(lock)
+            ports.append(guard._start(lock, ports[-1] or guard._choose_port(0)))
+        guards.append(guard)
+    assert ports[1] != ports[2]
+    set_key(f"redis://127.0.0.1:{ports[1]}")
+    assert get_key(f"redis://127.0.0.1:{ports[2]}") is None
+    for guard, port in zip(guards, ports[1:], strict=True):
+        assert int((guard._data / "server.port").read_text()) == port
+        assert guard._end(port)
 
 
 def test_a_server_that_nobody_uses_ends_and_keeps_its_data(data: Path) -> None:
