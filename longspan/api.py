@@ -7,19 +7,14 @@ import click
 
 from longspan.loading import load_machines
 from longspan.logs import log_to_stderr
+from longspan.parameters import MACHINES
 from longspan.settings import read_settings
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0: any free one.")
-@click.option(
-    "--machines",
-    "sources",
-    multiple=True,
-    metavar="DIR|FILE|MODULE:CLASS",
-    help="Where machines are read from; repeatable. Default: LONGSPAN_MACHINES, or the shipped examples.",
-)
+@MACHINES
 def api(host: str, port: int, sources: Sequence[str]) -> None:
     """Serve the status API and the live page.
 

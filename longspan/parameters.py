@@ -1,4 +1,4 @@
-"""Kinds of arguments that several verbs take."""
+"""Options, and kinds of arguments, that several verbs take."""
 
 from typing import Any
 
@@ -32,3 +32,12 @@ class Duration(click.ParamType[int]):
             return parse_duration(value) // 1_000_000
         except DurationError as error:
             return self.fail(str(error), param, ctx)
+
+
+MACHINES = click.option(
+    "--machines",
+    "sources",
+    multiple=True,
+    metavar="DIR|FILE|MODULE:CLASS",
+    help="Where machines are read from; repeatable. Default: LONGSPAN_MACHINES, or the shipped examples.",
+)

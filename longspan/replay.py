@@ -10,6 +10,7 @@ import click
 
 from longspan.errors import FAILED
 from longspan.loading import load_machines
+from longspan.parameters import MACHINES
 from longspan.progress import Progress
 from longspan.replay_source import Source
 from longspan.settings import Settings, read_settings
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--machines",
-    "sources",
-    multiple=True,
-    metavar="SOURCE",
-    help="Directory, file or module:Class; repeatable. Default: LONGSPAN_MACHINES, or the shipped examples.",
-)
+@MACHINES
 @click.option("--json", "as_json", is_flag=True, help="Print spans in OTLP JSON, a line a run; with --diff the report.")
 @click.option("--export", is_flag=True, help="Send the spans of runs that end to the endpoint of OTEL_* variables.")
 @click.option("--until", metavar="EVENT", help="Stop behind the first event with this id or type.")

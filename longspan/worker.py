@@ -9,17 +9,12 @@ from longspan.endpoint import read_endpoint
 from longspan.errors import SettingsError
 from longspan.loading import load_machines
 from longspan.logs import log_to_stderr
+from longspan.parameters import MACHINES
 from longspan.settings import Settings, read_settings
 
 
 @click.command()
-@click.option(
-    "--machines",
-    "sources",
-    multiple=True,
-    metavar="DIR|FILE|MODULE:CLASS",
-    help="Where machines are read from; repeatable. Default: LONGSPAN_MACHINES, or the shipped examples.",
-)
+@MACHINES
 def worker(sources: Sequence[str]) -> None:
     """Fold events into states, and export the trace of each workflow that ends.
 
