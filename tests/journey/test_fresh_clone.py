@@ -178,13 +178,14 @@ def test_the_workflow_of_the_readme_becomes_the_trace_that_it_promises(clone: Cl
 
 
 def test_the_api_of_the_readme_shows_the_workflow(clone: Clone) -> None:
+    assert clone.run(_block("cat > my-machines"), 30).returncode == 0
     shown = _block("longspan api")
     here = shown.replace("\n", " --port 0\n")  # 8080 may be taken
     with clone.running(f"source .venv/bin/activate\n{here}", {}) as api:
         wait_for(lambda: "http://127.0.0.1:" in api.text or not api.alive, 30)
         assert api.alive, api.text
         (address,) = set(re.findall(r"http://127\.0\.0\.1:\d+", api.text))
-        assert httpx.get(f"{address}/machines/parcel").json()["name"] == "parcel"
+        assert httpx.get(f"{address}/machines/parcel").json()["versions"][0]["machine"] == "parcel"
         assert httpx.get(address).status_code == 200
         assert api.interrupt() == 0, api.text
 
