@@ -85,5 +85,5 @@ def pages(browser: Browser) -> Iterator[Pages]:
 
 @pytest.fixture
 def page(pages: Pages) -> Page:
-    """A page of a browser that has seen nothing yet."""
+    """A page of a browser that has seen nothing yet. A test names it behind the server: pages are closed first."""
     return pages.open()

@@ -29,7 +29,7 @@ def _sign_in(page: Page, url: str, number: int) -> None:
     page.wait_for_url(f"{url}/")
 
 
-def test_a_person_signs_in_with_a_token_and_out_again(page: Page, url: str) -> None:
+def test_a_person_signs_in_with_a_token_and_out_again(url: str, page: Page) -> None:
     page.goto(f"{url}/?machine=order")
     assert page.url.startswith(f"{url}/login?next=")
     check_accessibility(page)
@@ -47,12 +47,12 @@ def test_a_person_signs_in_with_a_token_and_out_again(page: Page, url: str) -> N
     assert page.url.startswith(f"{url}/login")
 
 
-def test_the_login_page_works_without_scripts(pages: Pages, url: str) -> None:
+def test_the_login_page_works_without_scripts(url: str, pages: Pages) -> None:
     page = pages.open(java_script_enabled=False)
     _sign_in(page, url, 1)
 
 
-def test_a_link_of_another_site_finds_who_is_signed_in(page: Page, url: str) -> None:
+def test_a_link_of_another_site_finds_who_is_signed_in(url: str, page: Page) -> None:
     _sign_in(page, url, 1)
     page.goto(url.replace("127.0.0.1", "localhost") + "/login")
     asked: list[str] = []
@@ -62,7 +62,7 @@ def test_a_link_of_another_site_finds_who_is_signed_in(page: Page, url: str) -> 
     assert asked.count(f"{url}/?machine=order") == 2
 
 
-def test_no_page_of_another_site_writes_with_the_cookie(page: Page, pages: Pages, url: str) -> None:
+def test_no_page_of_another_site_writes_with_the_cookie(url: str, page: Page, pages: Pages) -> None:
     pages.tolerate("the server responded with a status of 4")
     _sign_in(page, url, 2)
     ask = "target => fetch(target, {method: 'POST', credentials: 'include', mode: 'no-cors'}).catch(() => 0)"

@@ -79,8 +79,9 @@ def test_a_workflow_of_which_nothing_else_is_known_leaves_no_trace_when_its_even
     site.settle(worker)
     drop(site.client, site.keys, site.letters())
     site.settle(worker)
-    left = {key for key in site.keyspace() if key.startswith(site.of("w").tag)}
-    assert left == {site.of("w").meta, site.of("w").events}
+    keys = site.of("w")
+    left = {key for key in site.keyspace() if key.startswith(keys.tag)}
+    assert left == {keys.meta, keys.events, keys.changes, keys.indexes}
 
 
 def test_early_events_behind_a_dropped_start_give_up_in_their_time(site: Site) -> None:
