@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from spans.own_trace import own_trace
+from streams.beginnings import read_beginnings
 from streams.client import Client
-from streams.journal_pages import read_heads
 from streams.keys import Keys
 from streams.status import WorkflowView
 
@@ -25,10 +25,11 @@ class TraceIds:
         found = [self._known.get(_name(view)) for view in views]
         missing = [place for place, trace in enumerate(found) if trace is None]
         if missing:
-            heads = read_heads(client, keys, [views[place] for place in missing])
-            for place, head in zip(missing, heads, strict=True):
-                if head is not None:
-                    found[place] = self._remember(views[place], own_trace(self._namespace, views[place].id, *head))
+            wanted = [views[place] for place in missing]
+            runs = ((keys.of(view.partition), view.id, view.snapshot.run) for view in wanted)
+            for place, view, begun in zip(missing, wanted, read_beginnings(client, runs), strict=True):
+                if begun is not None:
+                    found[place] = self._remember(view, own_trace(self._namespace, view.id, *begun))
         return found
 
     def _remember(self, view: WorkflowView, trace: str) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from api.description import Workflow, describe_workflow
+from spans.own_trace import own_trace
 from streams.client import Client
-from streams.query import find_children
+from streams.lookup import Found
 from streams.status import WorkflowView
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ def describe(client: Client, service: "Service", views: Sequence[WorkflowView]) 
     ]
 
 
-def describe_one(client: Client, service: "Service", partitions: int, view: WorkflowView) -> Workflow:
-    """A workflow with its children. Raises redis.RedisError."""
-    children = find_children(client, service.keys, partitions, view.id, MOST_CHILDREN)
-    (trace,) = service.trace_ids.find(client, service.keys, [view])
-    return describe_workflow(view, trace, service.now_ns() // 1_000_000, service.options.trace_link, children)
+def describe_one(service: "Service", found: Found) -> Workflow:
+    """A workflow with its children."""
+    begun, options = found.beginning, service.options
+    trace = None if begun is None else own_trace(options.namespace, found.view.id, *begun)
+    now_ms = service.now_ns() // 1_000_000
+    return describe_workflow(found.view, trace, now_ms, options.trace_link, found.children)

@@ -12,12 +12,12 @@ from api.filters import Filters, read_filters
 from api.problems import MEDIA, Problem, ProblemDocument, not_found, wrong_parameter
 from api.responses import json_if_changed, next_link, watch_link
 from api.service import Service
-from api.views import describe, describe_one
+from api.views import MOST_CHILDREN, describe, describe_one
 from api.watch_tokens import positions_token
 from streams.client import Client
 from streams.errors import CursorError
+from streams.lookup import look_up
 from streams.query import Query, find_page
-from streams.status import find_workflow
 
 LONGEST_PAGE = 1_000
 WATCH = "/watch"
@@ -47,10 +47,10 @@ class WorkflowPage(msgspec.Struct, frozen=True):
 
 def read_workflow(client: Client, service: Service, partitions: int, workflow_id: str) -> Workflow:
     """A workflow in full. Raises Problem 404, SnapshotError, redis.RedisError."""
-    view = find_workflow(client, service.keys, partitions, workflow_id) if partitions else None
-    if view is None:
+    found = look_up(client, service.keys, partitions, workflow_id, MOST_CHILDREN) if partitions else None
+    if found is None:
         raise no_workflow(workflow_id)
-    return describe_one(client, service, partitions, view)
+    return describe_one(service, found)
 
 
 def no_workflow(workflow_id: str) -> Problem:

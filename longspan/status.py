@@ -157,12 +157,13 @@ def _describe(store: Store, settings: Settings, views: "Sequence[WorkflowView]")
 
 def _describe_now(store: Store, settings: Settings, view: "WorkflowView") -> dict[str, Any]:
     from api.description import describe_workflow
-    from api.trace_ids import TraceIds
     from api.views import MOST_CHILDREN
-    from streams.query import find_children
+    from spans.own_trace import own_trace
+    from streams.lookup import look_up
 
-    children = find_children(store.client, store.keys, store.partitions or 0, view.id, MOST_CHILDREN)
-    (trace,) = TraceIds(settings.namespace).find(store.client, store.keys, [view])
+    found = look_up(store.client, store.keys, store.partitions or 0, view.id, MOST_CHILDREN)
+    begun, children = (None, []) if found is None else (found.beginning, found.children)
+    trace = None if begun is None else own_trace(settings.namespace, view.id, *begun)
     told: dict[str, Any] = msgspec.to_builtins(describe_workflow(view, trace, _now_ms(), settings.trace_link, children))
     return told
 

@@ -1,6 +1,6 @@
 """How runs began: the header and first record of their journals, from which their trace ids follow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from machines.errors import SnapshotError
 from machines.journal import Header, Record, decode_journal
@@ -11,14 +11,13 @@ NameTrace = Callable[[str, Header, Record], str]  # of a workflow id and a run's
 
 
 def read_beginnings(
-    client: Client, keys: PartitionKeys, runs: Sequence[tuple[str, int]]
+    client: Client, runs: Iterable[tuple[PartitionKeys, str, int]]
 ) -> list[tuple[Header, Record] | None]:
-    """Header and first record of each (workflow id, run); None where they are not there or cannot be read.
-
-    Raises redis.RedisError.
+    """Header and first record of each run, given by the keys of its partition, workflow id and number; None where they
+    are not there or cannot be read. Raises redis.RedisError.
     """
     replies = client.call_all(
-        (["LRANGE", keys.journal(workflow_id, run), 0, 1] for workflow_id, run in runs), raise_on_error=False
+        (("LRANGE", keys.journal(workflow_id, run), 0, 1) for keys, workflow_id, run in runs), raise_on_error=False
     )
     return [read_beginning(reply) if isinstance(reply, list) else None for reply in replies]
 
@@ -40,7 +39,8 @@ def name_traces(
     """The trace id of each run; None where it cannot be told. Raises redis.RedisError."""
     if name_trace is None:
         return [None] * len(runs)
+    beginnings = read_beginnings(client, ((keys, workflow_id, run) for workflow_id, run in runs))
     return [
         None if begun is None else name_trace(workflow_id, *begun)
-        for (workflow_id, _), begun in zip(runs, read_beginnings(client, keys, runs), strict=True)
+        for (workflow_id, _), begun in zip(runs, beginnings, strict=True)
     ]

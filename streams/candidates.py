@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from streams.client import Client
+from streams.exchange import Command
 from streams.indexes import START_BYTES, read_start, spell
 from streams.keys import Keys
 from streams.scripts import PAGE
@@ -114,19 +115,31 @@ class Spelled(_Indexed):
         )
         return sum(reply for reply in replies if isinstance(reply, int))
 
+    def newest(self, count: int) -> list[Command]:
+        """The commands for the newest `count` of each partition, in the order of partitions; `merge` reads the answers.
+
+        For those who have other questions to go with them: `below` asks by itself.
+        """
+        return self._commands(dict.fromkeys(self._partitions, Position(NEWEST_MS, b"")), count)
+
+    def merge(self, replies: Sequence[object], count: int) -> list[Candidate]:
+        """The newest `count` of all, from what the commands of `newest` were answered."""
+        listed = [found for place, reply in enumerate(replies) for found in self._candidates(place, reply)]
+        return sorted(listed, reverse=True)[:count]
+
     def _read(self, behind: Mapping[int, Position], count: int) -> dict[int, list[Candidate]]:
-        replies = self._client.call_all(
-            (
-                ("ZREVRANGEBYLEX", self._names[partition], self._below(position), self._lowest, "LIMIT", 0, count)
-                for partition, position in behind.items()
-            ),
-            raise_on_error=False,
-        )
-        found: dict[int, list[Candidate]] = {}
-        for partition, reply in zip(behind, replies, strict=True):
-            rests = [member[len(self._begin) :] for member in reply] if isinstance(reply, list) else []
-            found[partition] = [Candidate(Position(read_start(rest), rest[START_BYTES:]), partition) for rest in rests]
-        return found
+        replies = self._client.call_all(self._commands(behind, count), raise_on_error=False)
+        return {partition: self._candidates(partition, reply) for partition, reply in zip(behind, replies, strict=True)}
+
+    def _commands(self, behind: Mapping[int, Position], count: int) -> list[Command]:
+        return [
+            ("ZREVRANGEBYLEX", self._names[partition], self._below(position), self._lowest, "LIMIT", 0, count)
+            for partition, position in behind.items()
+        ]
+
+    def _candidates(self, partition: int, reply: object) -> list[Candidate]:
+        rests = [member[len(self._begin) :] for member in reply] if isinstance(reply, list) else []
+        return [Candidate(Position(read_start(rest), rest[START_BYTES:]), partition) for rest in rests]
 
     def _below(self, position: Position) -> bytes:
         if position.ms >= NEWEST_MS:

@@ -1,14 +1,11 @@
-"""Parts of journals: how many runs began, and pages, at a cost that does not grow with the length of a journal."""
+"""Pages of journals, at a cost that does not grow with the length of a journal."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from machines.errors import SnapshotError
 from machines.journal import UNREADABLE_ENTRY, Header, Record, decode_header, decode_record
-from streams.beginnings import read_beginning
 from streams.client import Client
 from streams.keys import Keys, partition_of
-from streams.status import WorkflowView
 
 PAGE_BYTES = 4 * 2**20  # no more records once a page holds these: events may hold much data
 _AT_ONCE = 25
@@ -20,18 +17,6 @@ class JournalPage(NamedTuple):
     header: Header
     records: list[Record]
     total: int
-
-
-def read_heads(client: Client, keys: Keys, views: Sequence[WorkflowView]) -> list[tuple[Header, Record] | None]:
-    """Header and first record of the last run of each workflow; None where there is none, or it cannot be read.
-
-    Raises redis.RedisError.
-    """
-    replies = client.call_all(
-        (("LRANGE", keys.of(view.partition).journal(view.id, view.snapshot.run), 0, 1) for view in views),
-        raise_on_error=False,
-    )
-    return [read_beginning(reply) if isinstance(reply, list) else None for reply in replies]
 
 
 def read_journal_page(

@@ -9,7 +9,7 @@ import msgspec
 from streams.candidates import NEWEST_MS, OLDEST_MS, Candidate, Position, Ranked, Source, Spelled
 from streams.client import Client
 from streams.errors import CursorError
-from streams.indexes import CHILDREN, attribute_texts, innermost
+from streams.indexes import attribute_texts, innermost
 from streams.keys import TRACE_BYTES, Keys, partition_of, split_run_member
 from streams.schedule import count_overdue, list_overdue
 from streams.status import WorkflowView, read_views
@@ -102,12 +102,6 @@ def find_by_trace(client: Client, keys: Keys, partitions: int, trace_id: str) ->
         for member in (reply if isinstance(reply, list) else ())
         if member.startswith(digits[:TRACE_BYTES])
     ]
-
-
-def find_children(client: Client, keys: Keys, partitions: int, workflow_id: str, limit: int) -> list[str]:
-    """The ids of workflows that are part of one, newest start first; at most `limit`. Raises redis.RedisError."""
-    listed = Spelled(client, keys, partitions, CHILDREN, workflow_id).below(Position(NEWEST_MS, b""), limit)
-    return [candidate.position.workflow_id.decode(errors="replace") for candidate in listed]
 
 
 class _Gathered:

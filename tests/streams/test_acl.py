@@ -17,7 +17,8 @@ from streams.errors import NotPermittedError
 from streams.exchange import Command
 from streams.feed import read_positions
 from streams.keys import Keys
-from streams.query import Query, find_by_trace, find_children, find_page
+from streams.lookup import look_up
+from streams.query import Query, find_by_trace, find_page
 from streams.status import read_journal
 from streams.survey import survey
 from tests.streams.indexing import name_trace
@@ -149,7 +150,7 @@ def test_the_role_of_the_api_may_read_whatever_the_api_tells(
         for query in (Query(), Query(state="running"), Query(attributes=(("label", "x"),)), Query(overdue=True)):
             find_page(api, site.keys, PARTITIONS, query, limit=5, cursor=None, now_ms=site.now_ms)
         assert find_by_trace(api, site.keys, PARTITIONS, trace) == [("wf-1", 1)]
-        assert find_children(api, site.keys, PARTITIONS, "wf-1", 5) == []
+        assert look_up(api, site.keys, PARTITIONS, "wf-1", 5)
         assert count_states(api, site.keys, PARTITIONS, site.now_ms).statuses == {("job", "running"): 1}
         assert survey(api, site.keys, range(PARTITIONS)).ingress == 0
         assert read_journal(api, site.keys, PARTITIONS, "wf-1")

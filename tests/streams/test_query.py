@@ -9,7 +9,8 @@ import pytest
 from streams import query as queries
 from streams.errors import CursorError
 from streams.indexes import innermost
-from streams.query import Page, Query, find_by_trace, find_children, find_page, fits
+from streams.lookup import look_up
+from streams.query import Page, Query, find_by_trace, find_page, fits
 from streams.status import WorkflowView
 from streams.worker import Worker
 from tests.streams.indexing import assert_indexed, name_trace
@@ -185,8 +186,17 @@ def test_children_are_found_by_their_parent_newest_first(site: Site) -> None:
     site.emit(*(site.event(f"part-{number}", "started", parent="whole") for number in range(5)))
     site.emit(site.event("part-of-another", "started", parent="whole-2"))
     site.settle(worker)
-    children = find_children(site.client, site.keys, PARTITIONS, "whole", 4)
-    assert children == ["part-4", "part-3", "part-2", "part-1"]
+    site.emit(site.event("whole", "started"), site.event("whole", "finished"), site.event("whole", "started"))
+    site.settle(worker)
+    found = look_up(site.client, site.keys, PARTITIONS, "whole", 4)
+    assert found is not None
+    assert found.children == ["part-4", "part-3", "part-2", "part-1"]
+    assert found.view == site.view("whole")
+    assert found.beginning == (site.journal("whole", 2)[0], site.journal("whole", 2)[1][0])
+    part = look_up(site.client, site.keys, PARTITIONS, "part-1", 4)
+    assert part is not None
+    assert (part.children, part.beginning) == ([], (site.journal("part-1", 1)[0], site.journal("part-1", 1)[1][0]))
+    assert look_up(site.client, site.keys, PARTITIONS, "nobody", 4) is None
 
 
 @pytest.mark.parametrize("cursor", ["x", "", "AAAA", "kgHEAA", "!!!", "é", "k" * 3_000])
