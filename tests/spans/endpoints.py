@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from longspan.receiver import Answer, ExportRequest, Receiver
 
@@ -47,7 +47,8 @@ def raw_endpoint(answer: bytes) -> Iterator[str]:
                 while len(body) < length:
                     body += connection.recv(65_536)
                 connection.sendall(answer)
-                connection.shutdown(socket.SHUT_WR)
+                with suppress(OSError):  # who reads no more than the head may be gone
+                    connection.shutdown(socket.SHUT_WR)
 
         thread = threading.Thread(target=serve)
         thread.start()

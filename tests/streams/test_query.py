@@ -44,7 +44,9 @@ def walk(
 def told(site: Site, **asked: object) -> list[str]:
     """The ids that `walk` must find, from every snapshot there is."""
     query = Query(**asked)  # type: ignore[arg-type]  # filters by name
-    ids = {name.partition(b":workflow:")[2].decode() for name in site.client.scan_iter(match="*:workflow:*")}
+    with site.still:
+        keys = list(site.client.scan_iter(match=f"{site.keys.prefix}:*:workflow:*"))
+    ids = {name.partition(b":workflow:")[2].decode() for name in keys}
     views = [view for name in ids if (view := site.view(name)) is not None and fits(view, query, site.now_ms)]
     return [view.id for view in sorted(views, key=lambda view: (rank(view, query), view.id.encode()), reverse=True)]
 
