@@ -114,7 +114,9 @@ def sending(
 
     from spans.redelivery import Redelivery
 
-    logging.getLogger("spans.dispatch").setLevel(logging.ERROR)  # the progress and the report tell all that it would
+    told = logging.getLogger("spans.dispatch")
+    level = told.level
+    told.setLevel(logging.ERROR)  # the progress and the report tell all that it would
     stop = threading.Event()
     former = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     delivery = None if dry_run else make_sender(settings)
@@ -135,6 +137,7 @@ def sending(
             delivery.close()
         for number, handler in former.items():
             signal.signal(number, handler)
+        told.setLevel(level)
 
 
 def now_ms() -> int:
