@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from streams.client import Client
+from streams.errors import or_else
 from streams.exchange import Command
 from streams.indexes import START_BYTES, read_start, spell
 from streams.keys import Keys
@@ -113,7 +114,7 @@ class Spelled(_Indexed):
             (("ZLEXCOUNT", name, self._lowest, b"(" + self._begin + b"\xff") for name in self._names),
             raise_on_error=False,
         )
-        return sum(reply for reply in replies if isinstance(reply, int))
+        return sum(or_else(reply, 0) for reply in replies)
 
     def newest(self, count: int) -> list[Command]:
         """The commands for the newest `count` of each partition, in the order of partitions; `merge` reads the answers.
@@ -138,7 +139,7 @@ class Spelled(_Indexed):
         ]
 
     def _candidates(self, partition: int, reply: object) -> list[Candidate]:
-        rests = [member[len(self._begin) :] for member in reply] if isinstance(reply, list) else []
+        rests = [member[len(self._begin) :] for member in or_else(reply, [])]
         return [Candidate(Position(read_start(rest), rest[START_BYTES:]), partition) for rest in rests]
 
     def _below(self, position: Position) -> bytes:

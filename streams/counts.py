@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from streams.client import Client
+from streams.errors import or_else
 from streams.histogram import LONG_SECONDS
 from streams.keys import Keys
 from streams.scripts import COUNT
@@ -35,7 +36,7 @@ def count_states(client: Client, keys: Keys, partitions: int, now_ms: int) -> Co
     asked = [
         (one, names)
         for one, reply in zip(owned, replies, strict=True)
-        if isinstance(reply, list) and (names := [name for name in reply if name.startswith((b"listed:", b"in:"))])
+        if (names := [name for name in or_else(reply, []) if name.startswith((b"listed:", b"in:"))])
     ]
     since = [round(now_ms - seconds * 1_000) for seconds in LONG_SECONDS]
     answers = COUNT.call_each(client, [([one.index(name) for name in names], since) for one, names in asked])

@@ -1,6 +1,7 @@
 """What can go wrong between Longspan and Redis, told so that an operator can mend it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import redis
@@ -13,6 +14,15 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what r
 def is_wrong_type(error: object) -> bool:
     """Whether this is Redis saying that a key holds another type than the command is for."""
     return isinstance(error, redis.ResponseError) and str(error).startswith("WRONGTYPE")
+
+
+def or_else(reply: Any, empty: Any) -> Any:
+    """A reply, or `empty` where the key holds another type. Raises what else the server said."""
+    if not isinstance(reply, Exception):
+        return reply
+    if is_wrong_type(reply):
+        return empty
+    raise reply
 
 
 class StreamsError(Exception):

@@ -7,6 +7,7 @@ from machines.snapshot import decode_snapshot
 from streams.beginnings import read_beginning, read_beginnings
 from streams.candidates import Spelled
 from streams.client import Client
+from streams.errors import or_else
 from streams.indexes import CHILDREN
 from streams.keys import Keys, partition_of
 from streams.status import WorkflowView
@@ -42,7 +43,7 @@ def look_up(client: Client, keys: Keys, partitions: int, workflow_id: str, most_
         return None
     view = WorkflowView(workflow_id, partition, decode_snapshot(stored))
     if view.snapshot.run == _FIRST:
-        beginning = read_beginning(head) if isinstance(head, list) else None
+        beginning = read_beginning(or_else(head, []))
     else:
         (beginning,) = read_beginnings(client, [(owned, workflow_id, view.snapshot.run)])
     children = [found.position.workflow_id.decode(errors="replace") for found in listed.merge(replies, most_children)]

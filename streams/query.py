@@ -8,7 +8,7 @@ import msgspec
 
 from streams.candidates import NEWEST_MS, OLDEST_MS, Candidate, Position, Ranked, Source, Spelled
 from streams.client import Client
-from streams.errors import CursorError
+from streams.errors import CursorError, or_else
 from streams.indexes import attribute_texts, innermost
 from streams.keys import TRACE_BYTES, Keys, partition_of, split_run_member
 from streams.schedule import count_overdue, list_overdue
@@ -99,7 +99,7 @@ def find_by_trace(client: Client, keys: Keys, partitions: int, trace_id: str) ->
     return [
         split_run_member(member[TRACE_BYTES:])
         for reply in replies
-        for member in (reply if isinstance(reply, list) else ())
+        for member in or_else(reply, [])
         if member.startswith(digits[:TRACE_BYTES])
     ]
 
@@ -141,10 +141,7 @@ def _choose(client: Client, keys: Keys, partitions: int, query: Query, now_ms: i
         if count <= GATHER:
             return _Gathered(client, keys, _places(smallest.below(Position(NEWEST_MS, b""), GATHER)), query)
     names = client.call_all((("SMEMBERS", one.indexes) for one in owned), raise_on_error=False)
-    wanted = {
-        partition: sorted(_wanted(listed, query) if isinstance(listed, (list, set)) else ())
-        for partition, listed in enumerate(names)
-    }
+    wanted = {partition: sorted(_wanted(or_else(listed, []), query)) for partition, listed in enumerate(names)}
     return Ranked(client, keys, wanted, OLDEST_MS if lowest_ms is None or query.state is not None else lowest_ms)
 
 
