@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ArchivedSource:
-    """The runs of an archive, file by file. `passed` and `fail` are as `LiveSource`
-    says.
+    """The runs of an archive, file by file. `passed` and `fail` are as `LiveSource` says.
 
     A place is a file, and how many of its runs were told.
     """

@@ -1,5 +1,6 @@
 """Where a page looks for its workflows: indexes that are walked from the newest down, whatever is written meanwhile."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -35,7 +36,7 @@ class Source(Protocol):
         """At most `count` candidates behind a position, in order; fewer: there are no more. Raises RedisError."""
 
 
-class _Indexed:
+class _Indexed(ABC):
     """Indexes of several partitions, each read only as far as the order of all of them asks for."""
 
     def __init__(self, partitions: Iterable[int]) -> None:
@@ -43,7 +44,8 @@ class _Indexed:
 
     def below(self, position: Position, count: int) -> list[Candidate]:
         """As `Source` says."""
-        share = 8 + 2 * count // max(1, len(self._partitions))
+        count = max(1, count)
+        share = min(count, 8 + 2 * count // max(1, len(self._partitions)))
         behind = dict.fromkeys(self._partitions, position)  # the partitions that may have more, and from where on
         found: list[Candidate] = []
         while behind:
@@ -54,14 +56,14 @@ class _Indexed:
                 else:
                     behind[partition] = listed[-1].position
             found.sort(reverse=True)
-            if len(found) >= max(1, count):
-                last = found[max(1, count) - 1].position
+            if len(found) >= count:
+                last = found[count - 1].position
                 behind = {partition: reached for partition, reached in behind.items() if reached > last}
         return found[:count]
 
+    @abstractmethod
     def _read(self, behind: Mapping[int, Position], count: int) -> dict[int, list[Candidate]]:
         """At most `count` candidates of each partition behind a position, in order."""
-        raise NotImplementedError
 
 
 class Ranked(_Indexed):

@@ -8,7 +8,7 @@ import msgspec
 
 from streams.client import Client, read_streams
 from streams.commit import CHANGES_KEPT
-from streams.errors import UNREADABLE, KeyTypeError, is_wrong_type
+from streams.errors import UNREADABLE, KeyTypeError, or_else
 from streams.keys import Keys
 from streams.resting import Resting
 
@@ -37,7 +37,7 @@ def read_positions(client: Client, keys: Keys, partitions: Iterable[int]) -> lis
         (("XREVRANGE", keys.of(partition).changes, "+", "-", "COUNT", 1) for partition in partitions),
         raise_on_error=False,
     )
-    return [reply[0][0] if reply else START for reply in map(_entries, replies)]
+    return [entries[0][0] if (entries := or_else(reply, [])) else START for reply in replies]
 
 
 def read_behind(client: Client, keys: Keys, wanted: Sequence[tuple[int, bytes]]) -> list[Behind]:
@@ -53,7 +53,7 @@ def read_behind(client: Client, keys: Keys, wanted: Sequence[tuple[int, bytes]])
         ),
         raise_on_error=False,
     )
-    found = [_behind(position, _entries(reply)) for (_, position), reply in zip(wanted, replies, strict=True)]
+    found = [_behind(position, or_else(reply, [])) for (_, position), reply in zip(wanted, replies, strict=True)]
     lost = [index for index, behind in enumerate(found) if not behind.whole and not behind.changed]
     if lost:
         ends = read_positions(client, keys, [wanted[index][0] for index in lost])
@@ -103,7 +103,9 @@ class Feed:
             ),
             raise_on_error=False,
         )
-        return self._take(client, [part for part, reply in zip(followed, replies, strict=True) if not _entries(reply)])
+        return self._take(
+            client, [part for part, reply in zip(followed, replies, strict=True) if not or_else(reply, [])]
+        )
 
     def _take(self, client: Client, moved: Sequence[int]) -> News:
         if not moved:
@@ -116,15 +118,6 @@ class Feed:
             {partition: behind.changed for partition, behind in told.items() if behind.changed},
             [partition for partition, behind in told.items() if not behind.whole],
         )
-
-
-def _entries(reply: object) -> list[tuple[bytes, list[bytes]]]:
-    """The entries of a reply; a key that is no stream holds none."""
-    if isinstance(reply, list):
-        return reply
-    if isinstance(reply, Exception) and not is_wrong_type(reply):
-        raise reply
-    return []
 
 
 def _behind(position: bytes, entries: Sequence[tuple[bytes, list[bytes]]]) -> Behind:
