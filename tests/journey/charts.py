@@ -1,8 +1,12 @@
 """Random machine documents: nested and parallel states, guards, variables, history, deadlines, several ways to end."""
 
+import json
 import random
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
+
+from machines.catalog import Catalog, load_catalog
 
 Document = dict[str, Any]
 
@@ -20,6 +24,14 @@ def add_deadlines(document: Document, seed: int, after: Sequence[str]) -> None:
     if choose.random() < 0.5:
         deadlines[document["machine"]] = "give_up"
     document["deadlines"] = {path: {"after": choose.choice(after), "send": send} for path, send in deadlines.items()}
+
+
+def random_catalog(folder: Path, seed: int, *, plain: bool, export: str) -> Catalog:
+    """One generated machine with deadlines; its document is left in the folder."""
+    document = random_document(seed, plain=plain, export=export)
+    add_deadlines(document, seed, ["5s", "20s", "1m", "4m"])
+    (folder / "generated.json").write_text(json.dumps(document))
+    return load_catalog([str(folder)])
 
 
 def _taken_events(states: Document, around: str = "") -> Iterator[tuple[str, list[str]]]:

@@ -1,6 +1,5 @@
 """The fold and the plan alone, without any server, beside the oracle: many charts, many workflows, quickly."""
 
-import json
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ from spans.limits import keep_within
 from spans.otlp import Envelope, encode_span
 from spans.plan import plan
 from spans.resource import describe_resource
-from tests.journey.charts import add_deadlines, random_document
+from tests.journey.charts import random_catalog
 from tests.journey.traffic import random_traffic
 from tests.oracle.comparison import differences, report
 from tests.oracle.fold import Entry, Fold
@@ -38,10 +37,7 @@ MINUTE_MS = 60_000
 @pytest.mark.parametrize("export", ["complete", "progressive"])
 def test_fold_and_plan_tell_what_the_oracle_tells(plain: bool, export: str, tmp_path: Path) -> None:
     for seed in SEEDS:
-        document = random_document(seed, plain=plain, export=export)
-        add_deadlines(document, seed, ["5s", "20s", "1m", "4m"])
-        (tmp_path / "generated.json").write_text(json.dumps(document))
-        compare(load_catalog([str(tmp_path)]), seed, workflows=20, pause_ms=3 * MINUTE_MS)
+        compare(random_catalog(tmp_path, seed, plain=plain, export=export), seed, workflows=20, pause_ms=3 * MINUTE_MS)
 
 
 def test_the_shipped_machines_do_what_the_oracle_does() -> None:

@@ -1,6 +1,5 @@
 """Recordings beside what was live: written as lines, read and folded again, they make the same spans byte by byte."""
 
-import json
 import random
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from machines.run import Interpreters
 from machines.workflow import Workflow
 from spans.otlp import encode_span
 from spans.plan import plan
-from tests.journey.charts import add_deadlines, random_document
+from tests.journey.charts import random_catalog
 from tests.journey.test_pure import MINUTE_MS, NAMESPACE, live, random_arrivals
 from tests.journey.traffic import random_traffic
 from tests.oracle.fold import Entry
@@ -33,10 +32,7 @@ SEEDS = seeds(2)
 @pytest.mark.parametrize("export", ["complete", "progressive"])
 def test_a_recording_makes_the_spans_that_were_live(plain: bool, export: str, tmp_path: Path) -> None:
     for seed in SEEDS:
-        document = random_document(seed, plain=plain, export=export)
-        add_deadlines(document, seed, ["5s", "20s", "1m", "4m"])
-        (tmp_path / "generated.json").write_text(json.dumps(document))
-        compare(load_catalog([str(tmp_path)]), seed, workflows=20, pause_ms=3 * MINUTE_MS)
+        compare(random_catalog(tmp_path, seed, plain=plain, export=export), seed, workflows=20, pause_ms=3 * MINUTE_MS)
 
 
 def test_recordings_of_the_shipped_machines_make_the_spans_that_were_live() -> None:

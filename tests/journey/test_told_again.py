@@ -1,6 +1,5 @@
 """Random histories: what was sent while they went on, what their records tell and what a rebuild tells are the same."""
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 from opentelemetry.sdk.trace import SpanLimits
 
 from machines.agreement import compare
-from machines.catalog import Catalog, load_catalog
+from machines.catalog import Catalog
 from machines.errors import LineError
 from machines.journal import Header, Record, decode_journal
 from machines.recorded_runs import read_runs
@@ -21,7 +20,7 @@ from spans.otlp import encode_span
 from spans.plan import plan
 from spans.rebuilding import read_part, tell_again
 from spans.trace_state import TraceState, encode_trace_state
-from tests.journey.charts import add_deadlines, random_document
+from tests.journey.charts import random_catalog
 from tests.journey.test_pure import live, random_arrivals
 from tests.journey.traffic import random_traffic
 from tests.oracle.fold import Entry
@@ -85,10 +84,7 @@ def test_a_snapshot_agrees_with_its_journal_and_with_no_other(plain: bool, tmp_p
 
 def _histories(plain: bool, export: str, folder: Path) -> Iterator[tuple[Catalog, dict[str, Workflow]]]:
     for seed in SEEDS:
-        document = random_document(seed, plain=plain, export=export)
-        add_deadlines(document, seed, ["5s", "20s", "1m", "4m"])
-        (folder / "generated.json").write_text(json.dumps(document))
-        catalog = load_catalog([str(folder)])
+        catalog = random_catalog(folder, seed, plain=plain, export=export)
         now_ms = time.time_ns() // 1_000_000
         traffic = random_traffic(list(catalog), 15, seed, now_ms * 1_000_000)
         arrivals_ms = random_arrivals(len(traffic), seed, now_ms, 180_000)
