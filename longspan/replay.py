@@ -10,6 +10,7 @@ import click
 
 from longspan.errors import FAILED
 from longspan.loading import load_machines
+from longspan.memory import collect_seldom
 from longspan.parameters import MACHINES
 from longspan.progress import Progress
 from longspan.replay_source import Source
@@ -18,7 +19,7 @@ from longspan.settings import Settings, read_settings
 if TYPE_CHECKING:
     from longspan.received import ReceivedSpan
     from longspan.replaying import Replay
-    from machines.history import Run
+    from machines.folded import Run
     from spans.planned import PlannedSpan
 
 
@@ -88,6 +89,7 @@ def replay(
         from longspan.replaying import Replay
 
         replayed = Replay(source, load_machines(sources, settings))
+        collect_seldom()
         if export:
             from longspan.replay_export import send
 

@@ -7,6 +7,7 @@ import msgspec
 AttributeValue = str | bool | int | float | list[str] | list[bool] | list[int] | list[float]
 
 _SCALARS = (str, bool, int, float)
+_PLAIN = (bool, str, float)
 
 
 def collect(names: Sequence[str], data: dict[str, object]) -> dict[str, AttributeValue]:
@@ -15,11 +16,16 @@ def collect(names: Sequence[str], data: dict[str, object]) -> dict[str, Attribut
     Lists of one kind of scalar stay lists; objects, mixed lists and integers beyond 64 bit become text; null is left
     out.
     """
-    return {name: _attribute(data[name]) for name in names if data.get(name) is not None}
+    found: dict[str, AttributeValue] = {}
+    for name in names:
+        value = data.get(name)
+        if value is not None:
+            found[name] = value if type(value) is str else _attribute(value)
+    return found
 
 
 def _attribute(value: object) -> AttributeValue:
-    if isinstance(value, bool | str | float):
+    if isinstance(value, _PLAIN):
         return value
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**63 else str(value)

@@ -1,7 +1,7 @@
 """Outbox entries in hand: which of their items wait, and what may be acknowledged when some have been settled."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from spans.parcel import Parcel
@@ -10,11 +10,12 @@ from streams.outbox import OutboxEntry, OutboxItem
 
 @dataclass(slots=True)
 class Acknowledgement:
-    """The arguments of one `Outbox.acknowledge` for a partition."""
+    """The arguments of one `Outbox.acknowledge` for a partition; `children` were sent with their parents before."""
 
     entry_ids: list[bytes] = field(default_factory=list)
     states: list[tuple[OutboxItem, bytes | None]] = field(default_factory=list)
     ended: list[OutboxItem] = field(default_factory=list)
+    children: list[tuple[str, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -33,6 +34,9 @@ class HeldItem:
 
     entry: HeldEntry
     item: OutboxItem
+
+
+Settled = tuple[HeldItem, Parcel]
 
 
 class Backlog:
@@ -72,23 +76,24 @@ class Backlog:
         return taken
 
 
-def acknowledge_settled(judged: Iterable[tuple[HeldItem, Parcel]]) -> dict[int, Acknowledgement]:
+def acknowledge_settled(judged: Iterable[Settled]) -> dict[int, Acknowledgement]:
     """What to acknowledge by partition, now that these items are settled, some of them perhaps in part.
 
     An entry goes when its last item is settled. Until then the trace state of each settled run stands in for it: it
     tells a successor of this process what of that run is left to be sent, if anything.
     """
     by_partition: dict[int, Acknowledgement] = {}
-    done = []
+    done, begun = [], []
     for held, parcel in judged:
         if not parcel.unsettled:
             held.entry.open_items -= 1
             done.append((held, parcel))
         elif progress := parcel.progress():
-            by_partition.setdefault(held.entry.partition, Acknowledgement()).states.append((held.item, progress))
+            begun.append((held, progress))
     for held, parcel in done:
         entry, item = held.entry, held.item
         part = by_partition.setdefault(entry.partition, Acknowledgement())
+        part.children += parcel.brought
         if entry.open_items == 0:
             if entry.entry_id not in part.entry_ids[-1:]:
                 part.entry_ids.append(entry.entry_id)
@@ -103,4 +108,22 @@ def acknowledge_settled(judged: Iterable[tuple[HeldItem, Parcel]]) -> dict[int, 
             entry.marked.append(item)
         if parcel.state is not None:
             part.states.append((item, parcel.state))
+    for held, progress in begun:  # behind those of earlier parts of the same runs
+        by_partition.setdefault(held.entry.partition, Acknowledgement()).states.append((held.item, progress))
     return by_partition
+
+
+def in_requests(settled: Iterable[Settled], most_spans: int, most_bytes: int) -> Iterator[list[Settled]]:
+    """What goes in one request each: all spans of an item, and as many items as fit."""
+    batch: list[Settled] = []
+    spans = size = 0
+    for pair in settled:
+        parcel_bytes = sum(map(len, pair[1].spans))
+        if batch and (spans + len(pair[1].spans) > most_spans or size + parcel_bytes > most_bytes):
+            yield batch
+            batch, spans, size = [], 0, 0
+        batch.append(pair)
+        spans += len(pair[1].spans)
+        size += parcel_bytes
+    if batch:
+        yield batch

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from machines.errors import SnapshotError
 from machines.journal import Header, Record, decode_journal
 from streams.client import Client
+from streams.errors import or_else
 from streams.keys import PartitionKeys
 
 NameTrace = Callable[[str, Header, Record], str]  # of a workflow id and a run's beginning, in hexadecimal digits
@@ -19,7 +20,7 @@ def read_beginnings(
     replies = client.call_all(
         (("LRANGE", keys.journal(workflow_id, run), 0, 1) for keys, workflow_id, run in runs), raise_on_error=False
     )
-    return [read_beginning(reply) if isinstance(reply, list) else None for reply in replies]
+    return [read_beginning(or_else(reply, [])) for reply in replies]
 
 
 def read_beginning(entries: Sequence[bytes]) -> tuple[Header, Record] | None:

@@ -1,6 +1,6 @@
 """The commit: everything that a batch of events changed in one partition, written by one script or not at all."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -14,12 +14,14 @@ from streams.errors import FencedError, KeyTypeError
 from streams.indexes import Listing, differences, list_as
 from streams.keys import PartitionKeys, run_member, trace_member
 from streams.lease import Lease, make_token
+from streams.messages import Outgoing
 from streams.outbox import OutboxItem, encode_items
 from streams.schedule import score
 from streams.scripts import COMMIT
 from streams.writes import Argument, Writes
 
 PART_AGE_MS = 24 * 3_600_000
+AT_ONCE = 40  # entries whose commits go in one round trip: some milliseconds in which Redis serves nobody else
 CHANGES_KEPT = 256  # commits whose workflows can be read behind: what a reader may miss while it is away
 UNDELIVERED = 9_000_000_000_000_000  # the score in `ended` of a run whose trace has not been delivered yet
 
@@ -59,6 +61,7 @@ class Commit(Writes):
         self._lease = lease
         self.endings: list[tuple[str, str, int]] = []  # machine, outcome, duration (ns) of the runs that end by it
         self._exports: list[OutboxItem] = []
+        self.outgoing = Outgoing()
         self._changed: dict[str, None] = {}  # workflows
         self._indexes: dict[bytes, bytes] = {}  # keys of those that have got members, by name
 
@@ -94,6 +97,7 @@ class Commit(Writes):
         self.index(workflow_id, before.listing, after.listing)
         self._exports.extend(OutboxItem(workflow_id, *export) for export in changes.exports)
         self.endings += changes.endings
+        self.outgoing.send(changes.messages)
         for dead in changes.dead:
             self.add_dead(dead)
 
@@ -150,6 +154,8 @@ class Commit(Writes):
         if self._exports:
             self.add("XADD", self._keys.outbox, "stream", "*", "b", encode_items(self._exports))
             self._exports = []
+        if self.outgoing:
+            self.add("XADD", self._keys.messages, "stream", "*", *self.outgoing.fields())
         if self._changed:
             tell = ("MAXLEN", "~", str(CHANGES_KEPT), "*", "w", _pack(list(self._changed)))
             self.add("XADD", self._keys.changes, "stream", *tell)
@@ -176,9 +182,8 @@ class Commit(Writes):
             self.add("ZADD", keys.open, "zset", str(now_ms + PART_AGE_MS), member)
         elif before.running and not after.running:
             self.add("ZREM", keys.open, "zset", member)
-        for run, _, last in changes.exports:
-            if last:
-                self.add("ZADD", keys.ended, "zset", str(UNDELIVERED), run_member(workflow_id, run))
+        for run in [*changes.carried, *(run for run, _, last in changes.exports if last)]:
+            self.add("ZADD", keys.ended, "zset", str(UNDELIVERED), run_member(workflow_id, run))
         for key, old, new in (
             (keys.held, before.expires_ms, after.expires_ms),
             (keys.deadlines, before.due_ms, after.due_ms),
@@ -192,23 +197,39 @@ class Commit(Writes):
                 self.add("ZADD", key, "zset", str(new), member)
 
 
-def run_commits(client: Client, commits: Iterable[tuple[int, Commit, bytes, int]]) -> dict[int, Exception | None]:
-    """Run the commits of several partitions, (partition, commit, cursor, entries read) each, in one round trip.
+_Prepared = tuple[int, Commit, bytes, int]
+
+
+def run_commits(client: Client, commits: Iterable[_Prepared]) -> dict[int, Exception | None]:
+    """Run the commits of several partitions, (partition, commit, cursor, entries read) each.
 
     What became of each partition: None for committed, FencedError, KeyTypeError, or what Redis said. A committed
     lease is moved on. Raises redis.RedisError when the connection failed: then nobody knows what was committed.
     """
-    listed = [(partition, commit, cursor, read, make_token()) for partition, commit, cursor, read in commits]
-    calls = [commit.arguments(cursor, read, etag) for _, commit, cursor, read, etag in listed]
     outcomes: dict[int, Exception | None] = {}
-    for (partition, commit, cursor, _, etag), reply in zip(listed, COMMIT.call_each(client, calls), strict=True):
-        if isinstance(reply, Exception):
-            outcomes[partition] = reply
-        elif reply[0] == b"committed":
-            commit._lease.etag, commit._lease.cursor = etag, cursor
-            outcomes[partition] = None
-        elif reply[0] == b"type":
-            outcomes[partition] = KeyTypeError(reply[1], reply[2].decode(), reply[3].decode())
-        else:
-            outcomes[partition] = FencedError(partition)
+    for together in _in_parts(commits):
+        listed = [(partition, commit, cursor, read, make_token()) for partition, commit, cursor, read in together]
+        calls = [commit.arguments(cursor, read, etag) for _, commit, cursor, read, etag in listed]
+        for (partition, commit, cursor, _, etag), reply in zip(listed, COMMIT.call_each(client, calls), strict=True):
+            if isinstance(reply, Exception):
+                outcomes[partition] = reply
+            elif reply[0] == b"committed":
+                commit._lease.etag, commit._lease.cursor = etag, cursor
+                outcomes[partition] = None
+            elif reply[0] == b"type":
+                outcomes[partition] = KeyTypeError(reply[1], reply[2].decode(), reply[3].decode())
+            else:
+                outcomes[partition] = FencedError(partition)
     return outcomes
+
+
+def _in_parts(commits: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
+    """What goes in one round trip each."""
+    part: list[_Prepared] = []
+    for prepared in commits:
+        part.append(prepared)
+        if sum(read for _, _, _, read in part) >= AT_ONCE:
+            yield part
+            part = []
+    if part:
+        yield part

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from machines.timeouts import is_deadline
 from machines.workflow import Workflow
 from streams.client import Client
+from streams.errors import or_else
 from streams.keys import PartitionKeys
 
 FIRED = 4_000_000_000_000_000  # added to the score of what fired and has not been applied yet
@@ -57,7 +58,7 @@ def count_overdue(client: Client, owned: Sequence[PartitionKeys], at_ms: int) ->
         ),
         raise_on_error=False,
     )
-    return sum(count for count in counts if isinstance(count, int))
+    return sum(or_else(count, 0) for count in counts)
 
 
 def list_overdue(client: Client, owned: Sequence[PartitionKeys], at_ms: int, limit: int | None = None) -> list[Overdue]:
@@ -70,8 +71,7 @@ def list_overdue(client: Client, owned: Sequence[PartitionKeys], at_ms: int, lim
     )
     found = [
         Overdue(round(float(scored)) - base, member.decode(errors="replace"), base > 0)
-        for (_, base), reply in zip(ranges, replies, strict=True)
-        if isinstance(reply, list)
+        for (_, base), reply in zip(ranges, (or_else(reply, []) for reply in replies), strict=True)
         for member, scored in zip(reply[::2], reply[1::2], strict=True)
     ]
     return sorted(found)[:limit]
@@ -90,7 +90,7 @@ def list_newly_due(
         ),
         raise_on_error=False,
     )
-    listed = [reply if isinstance(reply, list) else [] for reply in replies]
+    listed = [or_else(reply, []) for reply in replies]
     return [
         [member.decode(errors="replace") for member in waiting + fired]
         for waiting, fired in zip(listed[::2], listed[1::2], strict=True)

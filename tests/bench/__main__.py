@@ -17,6 +17,8 @@ from tests.bench.report import table, write
 from tests.bench.scenario import EVENTS_PER_WORKFLOW, write_document
 from tests.support.servers import REDIS, running
 
+# Rewriting the append-only file would fall into the time of some of what is measured and not of the rest.
+SETTLED = ("--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 
 
@@ -44,9 +46,7 @@ def main() -> int:
     share = 10 if options.quick else 1
     with ExitStack() as stack:
         room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longspan-bench-")))
-        # Rewriting the append-only file would fall into the time of some contestants and not of others.
-        settled = ("--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
-        server = stack.enter_context(running(REDIS, room / "redis", *settled))
+        server = stack.enter_context(running(REDIS, room / "redis", *SETTLED))
         collector = stack.enter_context(collecting())
         bench = Bench(server, collector, write_document(room / "machines"), room)
         write_documents(bench.machines)
@@ -88,7 +88,7 @@ def _measure_api(options: argparse.Namespace) -> int:
     workflows = options.workflows or (50_000 if options.quick else 1_000_000)
     with ExitStack() as stack:
         room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longspan-bench-")))
-        server = stack.enter_context(running(REDIS or "", room / "redis", "--appendfsync", "everysec"))
+        server = stack.enter_context(running(REDIS or "", room / "redis", *SETTLED))
         bench = Bench(server, stack.enter_context(collecting()), write_document(room / "machines"), room)
         took = api.measure(bench, workflows, 100 if options.quick else 200)
     text = f"{_machine()}\n\n{api.table(took, workflows)}"

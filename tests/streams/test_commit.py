@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError
 
 from machines.changes import Dead, Limits
 from machines.events import Event
 from machines.snapshot import Snapshot
 from machines.workflow import Workflow
 from streams.client import Client
-from streams.commit import Commit, index, run_commits
+from streams.commit import AT_ONCE, Commit, index, run_commits
 from streams.errors import FencedError, KeyTypeError
 from streams.lease import Lease, claim
 from streams.outbox import OutboxItem
@@ -139,6 +140,35 @@ def test_one_refused_partition_leaves_the_others_of_the_round_trip_alone(site: S
     outcomes = run_commits(site.client, commits)
     assert isinstance(outcomes[0], FencedError)
     assert outcomes[1] is None
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_what_was_committed_before_the_connection_failed_stays_and_its_lease_has_moved_on(
+    site: Site, answered: bool
+) -> None:
+    leases = [claim(site.client, site.keys.of(partition), "somebody", 60_000) for partition in range(3)]
+    commits = []
+    for partition, lease in enumerate(leases):
+        assert lease is not None
+        commit = Commit(site.keys.of(partition), lease)
+        commit.add("SET", site.keys.of(partition).workflow("w"), "string", "mine")
+        commits.append((partition, commit, b"1-0", AT_ONCE // 2))
+    trips: list[int] = []
+
+    def fail(commands: object) -> None:
+        trips.append(str(commands).count("EVALSHA"))
+        if len(trips) == 2:
+            raise ConnectionError("gone")
+
+    client = Interrupted(site.client, **{"after" if answered else "before": fail})
+    with pytest.raises(ConnectionError):
+        run_commits(client, commits)
+    assert trips == [2, 1], "two partitions at once, then the last"
+    written = [bool(site.client.exists(site.keys.of(partition).workflow("w"))) for partition in range(3)]
+    assert written == [True, True, answered]
+    assert [lease.cursor for lease in leases if lease] == [b"1-0", b"1-0", b"0-0"]
+    again = Commit(site.keys.of(1), leases[1] or Lease(b"", b"", b""))
+    assert run_commits(site.client, [(1, again, b"1-0", 0)]) == {1: None}
 
 
 def test_more_arguments_than_lua_can_unpack_are_written_in_order(site: Site, lease: Lease) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from streams import choosing
 from streams import query as queries
 from streams.errors import CursorError
 from streams.indexes import innermost
@@ -33,7 +34,7 @@ def walk(
     found: list[str] = []
     cursor = None
     while True:
-        views, cursor = page(site, limit, cursor, **asked)
+        views, cursor, _ = page(site, limit, cursor, **asked)
         assert len(views) <= limit
         found += [view.id for view in views]
         if cursor is None:
@@ -118,7 +119,7 @@ ASKED: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("gather", [0, 1_000])
 def test_pages_hold_what_fits_once_and_in_order(life: Life, gather: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "GATHER", gather)
+    monkeypatch.setattr(choosing, "GATHER", gather)
     some: set[int] = set()
     for _ in range(6):
         life.go_on(40)
@@ -160,10 +161,10 @@ def test_who_pages_while_workflows_change_sees_all_that_stayed_once(life: Life) 
 
 def test_a_page_that_would_take_too_long_is_short_and_goes_on(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
     life.go_on(120)
-    monkeypatch.setattr(queries, "EXAMINED", 3)
-    monkeypatch.setattr(queries, "GATHER", 0)
+    monkeypatch.setattr(queries, "UNFIT", 3)
+    monkeypatch.setattr(choosing, "GATHER", 0)
     assert told(life.site, state="running")
-    views, cursor = page(life.site, state="running", started_after_ns=2**62)
+    views, cursor, _ = page(life.site, state="running", started_after_ns=2**62)
     assert views == []
     assert cursor is not None
     assert walk(life.site, {"state": "running", "started_after_ns": 2**62}) == []
