@@ -1,0 +1,1 @@
+"""`longspan poll`: systems that cannot push are asked at an interval, and what has changed becomes events."""
