@@ -25,9 +25,10 @@ _WORKFLOWS_LIVE = 8
 def demo(once: bool, workflows: int | None, speed: float, seed: int, as_json: bool) -> None:
     """Watch simulated workflows become traces, in the terminal and on a page of its own.
 
-    Three systems are played in accelerated time: risk calculations in three stages, CI pipelines with parallel jobs,
-    orders whose payment is tried again. Some fail, some events come twice, late or out of order. A real worker folds
-    them on an embedded server and exports real spans. The page with its status API is on http://127.0.0.1:8080, or on
+    Systems are played in accelerated time. Half of the workflows are pushed: risk calculations in three stages, CI
+    pipelines with parallel jobs, orders whose payment is tried again, valuations with as many parts as it takes. Some
+    fail, some events come twice, late or out of order. The other half is polled from a REST API. A real worker folds
+    all on an embedded server and exports real spans. The page with its status API is on http://127.0.0.1:8080, or on
     the next port that is free.
 
     \b

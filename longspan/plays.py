@@ -10,36 +10,53 @@ Random = random.Random
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that happens `at_seconds` after the start of a workflow, simulated time."""
+    """Something that happens `at_seconds` after the start of a workflow, simulated time.
+
+    `name` says what it is within its workflow, where it is not just the next thing that happens. `part` names the part
+    of the workflow, a workflow of its own, that it happens in.
+    """
 
     at_seconds: float
     type: str
     data: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A kind of workflow: its machine, how its ids begin, and what happens in one of them."""
+    """A kind of workflow: its machine, how its ids begin, and what happens in one of them.
+
+    `numbered` says whether its producer numbers events with `sequence`; `part_machine` is the machine of its parts.
+    """
 
     machine: str
     name: str
     perform: Callable[[Random], list[Happening]]
-    numbered: bool  # whether its producer numbers events with `sequence`
+    numbered: bool = False
+    part_machine: str = ""
+
+
+def repeatable(seed: int, workflow_id: str) -> Random:
+    """What decides everything that happens in a workflow."""
+    return Random(f"{seed}/{workflow_id}")
 
 
 class _Scene:
     """Collects happenings along one line of time."""
 
-    def __init__(self, chance: Random, prefix: str, at_seconds: float = 0.0) -> None:
+    def __init__(self, chance: Random, prefix: str, at_seconds: float = 0.0, part: str = "") -> None:
         self.happenings: list[Happening] = []
         self.at_seconds = at_seconds
         self._chance = chance
         self._prefix = prefix
+        self._part = part
 
     def tell(self, name: str, least: float = 0.0, most: float = 0.0, **data: Any) -> None:
         """The next thing to happen, between `least` and `most` seconds after the last."""
         self.at_seconds += self._chance.uniform(least, most)
-        self.happenings.append(Happening(round(self.at_seconds, 3), f"{self._prefix}.{name}", data))
+        at_seconds = round(self.at_seconds, 3)
+        self.happenings.append(Happening(at_seconds, f"{self._prefix}.{name}", data, part=self._part))
 
 
 def calculate_risk(chance: Random) -> list[Happening]:
@@ -119,10 +136,30 @@ def fulfil_order(chance: Random) -> list[Happening]:
     return scene.happenings
 
 
+def value_book(chance: Random) -> list[Happening]:
+    """A valuation in shards side by side, whose number is known only when it has been split."""
+    scene = _Scene(chance, "com.example.valuation")
+    scene.tell("requested", book=chance.choice(["swaps", "bonds", "options"]))
+    shards = chance.randint(3, 6)
+    scene.tell("split", 20, 60, shards=shards)
+    happenings = scene.happenings
+    for number in range(1, shards + 1):
+        line = _Scene(chance, "com.example.valuation.shard", scene.at_seconds, f"shard-{number}")
+        line.tell("queued", 1, 5, shard=number, positions=chance.randint(800, 9_000))
+        line.tell("running", 5, 120)
+        if chance.random() < 0.04:
+            line.tell("failed", 30, 200, error=f"no discount curve for {chance.choice(['JPY', 'CHF'])}")
+        else:
+            line.tell("valued", 120, 600)
+        happenings += line.happenings
+    return sorted(happenings, key=_when)
+
+
 PLAYS = (
     Play("risk-calculation", "risk", calculate_risk, numbered=True),
-    Play("ci-pipeline", "build", run_pipeline, numbered=False),
-    Play("order", "order", fulfil_order, numbered=False),
+    Play("ci-pipeline", "build", run_pipeline),
+    Play("order", "order", fulfil_order),
+    Play("valuation", "valuation", value_book, part_machine="valuation-shard"),
 )
 
 

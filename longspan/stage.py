@@ -1,4 +1,4 @@
-"""The demo's processes and what is shown of them: server, receiver, worker, simulation and board."""
+"""The demo's processes and what is shown of them: server, receiver, worker, poller, simulation and board."""
 
 import contextlib
 import threading
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from longspan.arrived import TraceReceiver
 from longspan.board import Board, Row
 from longspan.demo_page import demo_page
-from longspan.demo_worker import DemoWorker
+from longspan.demo_processes import DemoProcess, demo_poller, demo_system, demo_worker
 from longspan.embedded import open_lock, take_lock
 from longspan.endpoint import Endpoint
 from longspan.errors import UseError
 from longspan.reckoning import Reckoning, reckon
 from longspan.settings import Settings
-from longspan.simulation import Fields, Simulation
+from longspan.simulated_events import Fields
+from longspan.simulation import Simulation
 from longspan.store import Store, open_store
 from longspan.waterfall import draw_waterfall
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.2
 _SHOWN_AFTER_END_SECONDS = 2.0
-_PATIENCE_SECONDS = 30.0  # with --once, after the last event was sent
+_PATIENCE_SECONDS = 120.0  # with --once, after the last event was sent
 
 
 class Stage:
@@ -61,26 +62,25 @@ class Stage:
             receiver = None if own else stack.enter_context(TraceReceiver())
             store = open_store(self._settings)
             stack.callback(store.client.close)
-            worker = stack.enter_context(
-                DemoWorker(store.url, receiver.endpoint if receiver else None, data / "worker.log")
-            )
+            worker = demo_worker(store.url, receiver.endpoint if receiver else None, data / "worker.log")
             simulation = Simulation(data / "demo.json", _sender(store), workflows, self._speed, seed, self._once)
+            asked = stack.enter_context(demo_system(simulation.system))
+            processes = [stack.enter_context(worker), stack.enter_context(demo_poller(store.url, asked, data))]
             page = stack.enter_context(demo_page(self._settings, store))
-            self._introduce(page, store, simulation)
+            self._introduce(page, store, asked, simulation)
             with self._board, _playing(simulation) as playing, contextlib.suppress(KeyboardInterrupt):
-                self._watch(store, simulation, playing, worker, receiver, began)
+                self._watch(store, simulation, playing, processes, receiver, began)
             result = reckon(
                 store,
                 self._settings.namespace,
-                simulation.sent,
-                frozenset(simulation.continued),
+                simulation.performances.values(),
                 receiver.counts if receiver else None,
                 time.monotonic() - began,
             )
             result.out_of_order = simulation.out_of_order
             return result
 
-    def _introduce(self, page: str, store: Store, simulation: Simulation) -> None:
+    def _introduce(self, page: str, store: Store, asked: str, simulation: Simulation) -> None:
         say = self._board.say
         say(f"open      {page}  workflows while they run; the API is there too: {page}/docs")
         say(f"server    {store.shown}")
@@ -88,6 +88,7 @@ class Stage:
             say(f"traces    go to {self._endpoint.shown}")
         else:
             say("traces    are received here; OTEL_EXPORTER_OTLP_ENDPOINT=http://host:4318 sends them to a Tempo")
+        say(f"polled    every other workflow, at {asked}/workflows")
         say(f"time      runs {self._speed:g} times as fast: events carry simulated times, and end now")
         if simulation.continued:
             say(f"goes on   with {len(simulation.continued)} workflows of the last time")
@@ -98,13 +99,14 @@ class Stage:
         store: Store,
         simulation: Simulation,
         playing: "_Playing",
-        worker: DemoWorker,
+        processes: Sequence[DemoProcess],
         receiver: TraceReceiver | None,
         began: float,
     ) -> None:
         last_sent: float | None = None
         while True:
-            worker.check()
+            for process in processes:
+                process.check()
             playing.check()
             rows = self._look(store, simulation)
             self._show_traces(receiver)
@@ -198,4 +200,6 @@ def _row(view: "WorkflowView", machine: str, now_ns: int) -> Row:
     }
     latest = max(inner.values(), default=None)
     seconds = None if latest is None or snapshot.ended else max(0.0, (now_ns - latest) / 1e9)
-    return Row(view.id, machine, ", ".join(inner), seconds, snapshot.status)
+    children = snapshot.children
+    parts = f" ({children.ended} of {children.started} parts ended)" if children.started and inner else ""
+    return Row(view.id, machine, ", ".join(inner) + parts, seconds, snapshot.status)
