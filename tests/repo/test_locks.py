@@ -24,7 +24,12 @@ def read_lock(name: str) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("requirements.lock", RUNTIME), ("requirements-dev.lock", RUNTIME + EXTRAS + DEVELOPMENT)]
+    ("name", "wanted"),
+    [
+        ("requirements.lock", RUNTIME),
+        ("requirements-image.lock", RUNTIME + EXTRAS),
+        ("requirements-dev.lock", RUNTIME + EXTRAS + DEVELOPMENT),
+    ],
 )
 def test_a_lock_holds_exactly_what_the_project_asks_for(name: str, wanted: list[Requirement]) -> None:
     pins = read_lock(name)
@@ -36,13 +41,14 @@ def test_a_lock_holds_exactly_what_the_project_asks_for(name: str, wanted: list[
     assert direct == {canonicalize_name(requirement.name) for requirement in wanted}, "run scripts/lock"
 
 
-def test_development_runs_the_versions_that_users_run() -> None:
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-image.lock"])
+def test_development_runs_the_versions_that_users_run(name: str) -> None:
     development = read_lock("requirements-dev.lock")
-    for package, (version, _) in read_lock("requirements.lock").items():
+    for package, (version, _) in read_lock(name).items():
         assert development[package][0] == version, f"{package} differs between the locks: run scripts/lock"
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-image.lock", "requirements-dev.lock"])
 def test_every_locked_package_has_hashes_and_no_place_of_its_own(name: str) -> None:
     for package, (_, block) in read_lock(name).items():
         assert "--hash=sha256:" in block, package
