@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from api.problems import Problem
 
 IN_FLIGHT_BYTES = 64 * 1024 * 1024
+STRANGERS_BYTES = 32 * 1024 * 1024  # of all that have to be read before it is known whether a signature fits
 LEAST_BYTES = 4 * 1024  # what the smallest request costs beside its body
 
 

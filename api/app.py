@@ -25,6 +25,7 @@ from api import (
     page_list,
     trace,
     watch,
+    webhooks,
     workflow_page,
     workflows,
 )
@@ -48,6 +49,7 @@ logger = logging.getLogger(__name__)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *intake.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *workflows.ENDPOINTS,
     *journal.ENDPOINTS,
     *machines.ENDPOINTS,
@@ -121,13 +123,13 @@ class _Dispatch(BaseRoute):
         request.state.access, request.state.route = self._access, endpoint.path
         if endpoint.path.startswith("/workflows/{id}"):
             request.state.about = {"workflow_id": path["id"]}
-        if endpoint.scope is not None and self._access is not None:
+        if endpoint.scope is not None and self._access is not None and not endpoint.signed:
             await self._access.admit(request)
         answer = self._call(endpoint, request, path)
         return await (audited(endpoint, request, path, self._peers, answer) if endpoint.scope == "write" else answer)
 
     async def _call(self, endpoint: Endpoint, request: Request, path: Mapping[str, str]) -> Response:
-        if endpoint.scope is not None and self._access is not None:
+        if endpoint.scope is not None and self._access is not None and not endpoint.signed:
             self._access.check_scope(request, endpoint.scope)
         if endpoint.documented or endpoint.query is not None:
             query = read_query(endpoint.query, request.scope["query_string"], open_query=endpoint.open_query)

@@ -35,7 +35,7 @@ def read_delivery(headers: Headers, body: bytes, position: str) -> Delivery:
 
     Raises Problem 415 for a body of another type, 400 for a batch that is no list, 413 for one with too many events.
     """
-    media, charset = _content_type(headers)
+    media, charset = content_type(headers)
     binary = media not in (STRUCTURED, BATCH) and any(name.startswith(b"ce-") for name, _ in headers)
     if charset not in ("", "utf-8", "us-ascii"):
         raise _unsupported(f"the charset {charset[:40]!r} is not understood: send UTF-8")
@@ -56,7 +56,7 @@ def read_delivery(headers: Headers, body: bytes, position: str) -> Delivery:
     return Delivery([_prepare_structured(text, context, position)], False)
 
 
-def _content_type(headers: Headers) -> tuple[str, str]:
+def content_type(headers: Headers) -> tuple[str, str]:
     """Media type and charset in lower case, empty where they are not given."""
     value = next((value for name, value in headers if name == b"content-type"), b"").decode("latin-1")
     media, *parameters = value.split(";")
@@ -102,7 +102,7 @@ def _prepare_structured(text: str, context: dict[str, str], position: str) -> Pr
 
 def _prepare_binary(headers: Headers, body: bytes, position: str) -> Prepared | EventError:
     try:
-        attributes = _read_headers(headers)
+        attributes = read_attributes(headers)
         if body:
             attributes["data"] = body.decode()
         return _prepare(attributes if "traceparent" in attributes else {**attributes, **_context(headers)}, position)
@@ -118,8 +118,8 @@ def _prepare(attributes: dict[str, str], position: str) -> Prepared:
     return Prepared(fields, event)
 
 
-def _read_headers(headers: Headers) -> dict[str, str]:
-    """The attributes that ce- headers hold, each decoded once as the binding has it."""
+def read_attributes(headers: Headers) -> dict[str, str]:
+    """The attributes that ce- headers hold, each decoded once as the binding has it. Raises EventError."""
     attributes: dict[str, str] = {}
     for header, raw in headers:
         if header.startswith(b"ce-"):

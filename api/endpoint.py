@@ -43,9 +43,10 @@ class Endpoint:
     """One route.
 
     `path` names its parameters in braces; the last may be `{name...}`, which takes the rest of the path. `scope` is
-    what a caller must have, None where everybody may. `query` is the struct of the query parameters: unknown and wrong
-    ones are refused before `call`; with `open_query` unknown ones are ignored. `body` are the types of a request's
-    body by media type. What is not `documented` is not in the OpenAPI document.
+    what a caller must have, None where everybody may; with `signed` the endpoint itself lets callers in, since they may
+    show a signature of the body instead. `query` is the struct of the query parameters: unknown and wrong ones are
+    refused before `call`; with `open_query` unknown ones are ignored. `body` are the types of a request's body by media
+    type. What is not `documented` is not in the OpenAPI document.
     """
 
     method: str
@@ -58,6 +59,7 @@ class Endpoint:
     body: Mapping[str, Any] | None = None
     documented: bool = True
     open_query: bool = False
+    signed: bool = False
 
 
 def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

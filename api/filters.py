@@ -30,6 +30,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
             extra={PREFIX: "attr."},
         ),
     ] = ()
+    parent: Annotated[str, Meta(description="The id of the workflow that they are part of.")] | None = None
     started_after: (
         Annotated[str, Meta(description="RFC 3339: started then or later.", extra_json_schema=_TIME)] | None
     ) = None
@@ -44,6 +45,7 @@ def read_filters(filters: Filters) -> Query:
         status=filters.status,
         state=filters.state,
         attributes=filters.attributes,
+        parent=filters.parent,
         started_after_ns=_read_time("started_after", filters.started_after),
         started_before_ns=_read_time("started_before", filters.started_before),
         overdue=filters.overdue,

@@ -8,7 +8,7 @@ SCOPES = ("read", "write")  # neither includes the other
 EVERYBODY = "*"
 _LONGEST_NAME = 128
 
-Way = Literal["token", "oidc", "proxy", "open"]
+Way = Literal["token", "oidc", "proxy", "open", "signature"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,12 +71,8 @@ async def _take(call: Call) -> Response:
         service.traffic.intake["refused"] += len(delivery.items) - len(good)
         if not good and delivery.items:
             raise _refusal(delivery)
-        positions = await _append(call, now_ms, good) if good else []
-        service.traffic.intake["accepted"] += len(good)
-    accepted = iter(
-        Accepted(item.event.id, item.event.source, item.event.subject, position.decode())
-        for item, position in zip(good, positions, strict=True)
-    )
+        positions = await append(call, now_ms, good) if good else []
+    accepted = iter(tell_accepted(good, positions))
     receipt = Receipt(
         [
             Refused(index, item.field, item.reason) if isinstance(item, EventError) else next(accepted)
@@ -86,12 +82,24 @@ async def _take(call: Call) -> Response:
     return json_response(receipt, 202 if len(good) == len(delivery.items) else 207)
 
 
-async def _append(call: Call, now_ms: int, good: Sequence[Prepared]) -> list[bytes]:
+def tell_accepted(good: Sequence[Prepared], positions: Sequence[bytes]) -> list[Accepted]:
+    """What is answered of events that are in Redis at these positions."""
+    return [
+        Accepted(item.event.id, item.event.source, item.event.subject, position.decode())
+        for item, position in zip(good, positions, strict=True)
+    ]
+
+
+async def append(call: Call, now_ms: int, good: Sequence[Prepared]) -> list[bytes]:
+    """The positions of events that are in Redis now, counted as accepted.
+
+    Raises Problem 429 where too many wait, 503 where Redis cannot take them.
+    """
     service = call.service
     entries = [item.fields for item in good]
     try:
         partitions = await service.partitions()
-        return await service.reader.run(service.backlog.append, partitions, now_ms, entries)
+        positions = await service.reader.run(service.backlog.append, partitions, now_ms, entries)
     except BacklogFullError as error:
         service.traffic.intake["turned_away"] += len(good)
         raise Problem(429, "Too Many Requests", str(error), headers={"Retry-After": FULL_SECONDS}) from error
@@ -100,6 +108,8 @@ async def _append(call: Call, now_ms: int, good: Sequence[Prepared]) -> list[byt
             raise
         detail = f"{problem.detail}. {_AGAIN}"
         raise Problem(503, problem.title, detail, headers=problem.headers) from problem
+    service.traffic.intake["accepted"] += len(good)
+    return positions
 
 
 def _refusal(delivery: Delivery) -> Problem:

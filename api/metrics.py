@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import add
 from typing import TYPE_CHECKING, TypeVar
 
-from api.exposition import counters, gauge, gauge_histograms, gauges, histograms
+from api.exposition import counters, gauge, gauge_histograms, gauges, histograms, identity
 from api.service import Service
 from api.traffic import OTHER, Traffic
 from streams.counts import Counts, StateCount
@@ -33,6 +33,7 @@ class Metrics:
     def collect(self) -> "Iterator[Metric]":
         """Every metric, as prometheus_client wants it of a collector."""
         waiting = self.service.reader.waiting
+        yield identity(self.service.options.namespace)
         yield from _describe_traffic(self.service.traffic, self.service.live.watching)
         yield gauge("longspan_http_requests_waiting", "Requests that wait for Redis or for a thread.", waiting)
         answered = self.seen is not None and self.counted is not None

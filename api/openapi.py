@@ -83,7 +83,7 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
         content = {media: {"schema": schemas.of(kind)} for media, kind in endpoint.body.items()}
         operation["requestBody"] = {"required": True, "content": content}
     if endpoint.scope is not None:
-        operation["security"] = [{"token": [endpoint.scope]}]
+        operation["security"] = [{"token": [endpoint.scope]}, *([{}] if endpoint.signed else [])]
     return operation
 
 

@@ -106,7 +106,8 @@ def _read_page(
         return find_page(client, keys, partitions, query, limit=ROWS, cursor=asked.cursor, now_ms=now_ms), seen
     ids = [asked.id]
     if len(asked.id) == 32 and not asked.id.strip("0123456789abcdef"):
-        ids += [workflow_id for workflow_id, _ in find_by_trace(client, keys, partitions, asked.id)]
+        found = sorted(find_by_trace(client, keys, partitions, asked.id), key=lambda run: (len(run[0]), run))
+        ids += [workflow_id for workflow_id, _ in found[:ROWS]]  # a parent may have any number of children in its trace
     views = [find_workflow(client, keys, partitions, one) for one in dict.fromkeys(ids)]
     return Page([view for view in views if view is not None and fits(view, query, now_ms)], None), seen
 

@@ -4,25 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from api.description import JournalEvent, Workflow, describe_record
+from api.family_traces import FamilyTrace, read_family
 from api.problems import not_found
-from api.run_traces import RunTraceView, read_trace
 from api.service import Service
 from api.waterfall import Waterfall, describe_waterfall
 from api.workflows import read_workflow
 from machines.instants import format_instant
 from machines.journal import Outcome, Record
 from machines.snapshot import Status
+from streams.children import find_children
 from streams.client import Client
 from streams.indexes import attribute_texts
 from streams.journal_pages import read_journal_page
 
 SHOWN_BARS, SHOWN_EVENTS = 200, 200
+SHOWN_CHILDREN, TRACED_CHILDREN = 50, 20  # the newest: in the list, and in the waterfall
 _OWN = "workflow."
 
 
 class RunView(NamedTuple):
     """One run at `now_ns`. `run` is 0 where none has begun. `is_last` is false for a former run: its workflow has begun
-    another since. `events` are those before the index `before`, newest first, `total` how many there are.
+    another since. `events` are those before the index `before`, newest first, `total` how many there are. `children`
+    are the newest ones and how they stand; `untraced` counts workflows within the run that the waterfall leaves out.
     """
 
     workflow: Workflow
@@ -44,6 +47,8 @@ class RunView(NamedTuple):
     total: int
     lit: dict[str, str]
     now_ns: int
+    children: list[tuple[str, Status]]
+    untraced: int
 
     @property
     def older(self) -> int | None:
@@ -63,7 +68,9 @@ def read_run_view(
     records: list[Record] = []
     total = first = 0
     if chosen:
-        trace = read_trace(client, service, partitions, workflow_id, chosen, now_ns, shown=SHOWN_BARS)
+        trace = read_family(
+            client, service, partitions, workflow_id, chosen, now_ns, shown=SHOWN_BARS, most_runs=TRACED_CHILDREN
+        )
         told = read_journal_page(client, service.keys, partitions, workflow_id, chosen, after=0, limit=0)
         if trace is None or told is None:
             raise not_found("run", str(chosen), f"workflow {workflow_id!r} has no such one, or it ended long ago")
@@ -72,25 +79,46 @@ def read_run_view(
         first = max(0, last - SHOWN_EVENTS)
         page = read_journal_page(client, service.keys, partitions, workflow_id, chosen, after=first, limit=last - first)
         records = page.records if page else []
-    return _describe(service, workflow, chosen, trace, records, first, total, now_ns)
+    children = _find_children(client, service, partitions, workflow, chosen)
+    return _describe(service, workflow, chosen, trace, records, first, total, now_ns, children)
+
+
+def _find_children(
+    client: Client, service: Service, partitions: int, workflow: Workflow, run: int
+) -> list[tuple[str, Status]]:
+    """The newest children of a run; one that has not begun is of the last."""
+    if not workflow.children:
+        return []
+    (listed,) = find_children(client, service.keys, partitions, [workflow.id], SHOWN_CHILDREN)
+    places = [(child, child.snapshot.place) for child in listed]
+    is_last = run == (workflow.run or 0)
+    return [
+        (child.id, child.snapshot.status)
+        for child, place in places
+        if (is_last if place is None or not place.run else place.run == run)
+    ]
 
 
 def _describe(
     service: Service,
     workflow: Workflow,
     run: int,
-    trace: RunTraceView | None,
+    family: FamilyTrace | None,
     records: Sequence[Record],
     first: int,
     total: int,
     now_ns: int,
+    children: list[tuple[str, Status]],
 ) -> RunView:
     is_last = run == (workflow.run or 0)
-    spans = trace.trace.spans if trace else []
-    open_ids = frozenset(span.span_id for span in trace.trace.open) if trace else frozenset()
+    trace = family.view if family else None
+    spans = family.spans if family else []
+    open_ids = family.open_ids if family else frozenset()
     indexes = {(record.event.id, record.event.time_ns): index for index, record in enumerate(records, first + 1)}
-    waterfall = describe_waterfall(spans, open_ids, trace.trace.left_out if trace else 0, now_ns, indexes)
-    root = next((span for span in spans if not span.path), None)
+    left_out = family.left_out if family else 0
+    waterfall = describe_waterfall(spans, open_ids, left_out, now_ns, indexes, workflow.id)
+    own = [*trace.trace.open, *trace.trace.ended] if trace else []
+    root = next((span for span in own if not span.path), None)
     outcome: Outcome | None = trace.trace.outcome if trace else None
     attributes: Mapping[str, Any] = workflow.attributes
     if root is not None and not is_last:
@@ -117,8 +145,10 @@ def _describe(
         waterfall=waterfall,
         events=[describe_record(index, record) for index, record in enumerate(records, first + 1)][::-1],
         total=total,
-        lit=_light(workflow if is_last else None, [bar.path for bar in waterfall.bars], records),
+        lit=_light(workflow if is_last else None, [bar.path for bar in waterfall.bars if not bar.child], records),
         now_ns=now_ns,
+        children=children,
+        untraced=family.runs_left_out if family else 0,
     )
 
 

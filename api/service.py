@@ -1,15 +1,17 @@
 """The service: what every route is given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanLimits
 
-from api.allowance import Allowance
+from api.allowance import STRANGERS_BYTES, Allowance
 from api.live import Live
 from api.overview import Overview
 from api.reader import Reader
+from api.signatures import Hook
 from api.trace_ids import TraceIds
 from api.trace_memory import TraceMemory
 from api.traffic import Traffic
@@ -25,7 +27,7 @@ class Options:
     """What the settings say. `trace_link` is the URL of a trace with `{trace_id}` in it, None where there is none;
     `body_limit` is in bytes; `ingress_limit` is how many events may wait to be applied; `resource` and `span_limits`
     are those of the spans that the exporter sends. `watchers` may watch at a time; who is told nothing for
-    `heartbeat_seconds` gets a sign of life."""
+    `heartbeat_seconds` gets a sign of life. `hooks` are the webhooks that are served, by name."""
 
     namespace: str = "default"
     trace_link: str | None = None
@@ -35,14 +37,18 @@ class Options:
     span_limits: SpanLimits = field(default_factory=SpanLimits)
     watchers: int = 4_000
     heartbeat_seconds: float = 15.0
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What every route is given. `now_ns` gives the time, in ns since the epoch; `allowance` is for bodies of requests,
-    `backlog` takes events, `traffic` is what was answered so far, `overview` what probes and metrics
-    look at, `live` tells who watches of what changes, `memory` is of the traces of
-    long runs, `trace_ids` knows those of runs."""
+    """What every route is given.
+
+    `now_ns` gives the time, in ns since the epoch; `allowance` is for bodies of requests, `strangers` for those of whom
+    nobody knows yet who sends them; `backlog` takes events, `traffic` is what was answered so far, `overview` what
+    probes and metrics look at, `live` tells who watches of what changes, `memory` is of the traces of long runs,
+    `trace_ids` knows those of runs.
+    """
 
     reader: Reader
     keys: Keys
@@ -50,6 +56,7 @@ class Service:
     options: Options
     now_ns: Callable[[], int]
     allowance: Allowance = field(init=False, default_factory=Allowance)
+    strangers: Allowance = field(init=False, default_factory=partial(Allowance, STRANGERS_BYTES))
     backlog: Backlog = field(init=False)
     traffic: Traffic = field(init=False, default_factory=Traffic)
     overview: Overview = field(init=False, default_factory=Overview)

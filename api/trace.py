@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.endpoint import Answer, Call, Endpoint, json_response
+from api.family_traces import FamilyTrace, read_family
 from api.problems import ProblemDocument, not_found
-from api.run_traces import RunTraceView, read_trace
 from api.service import Service
 from machines.instants import format_instant
 from machines.snapshot import Status
@@ -85,8 +85,8 @@ class TracesData(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TraceAnswer(msgspec.Struct, frozen=True):
-    """A run's spans, parents before children, siblings by start. `truncated` is how many ended ones, the oldest, are
-    left out."""
+    """A run's spans and those of its children, parents before children, siblings by start. `truncated` is how many
+    ended ones, the oldest of each run, are left out, and `runs_left_out` how many runs below it."""
 
     trace_id: str
     workflow: str
@@ -95,6 +95,7 @@ class TraceAnswer(msgspec.Struct, frozen=True):
     now: str
     spans: list[TraceSpan]
     truncated: int
+    runs_left_out: int
 
 
 class OtlpAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -103,18 +104,18 @@ class OtlpAnswer(msgspec.Struct, frozen=True, rename="camel"):
     resource_spans: list[dict[str, Any]]
 
 
-def describe_trace(view: RunTraceView, now_ns: int) -> TraceAnswer:
+def describe_trace(family: FamilyTrace, now_ns: int) -> TraceAnswer:
     """The JSON form of a trace that was read at that time."""
-    trace = view.trace
-    open_ids = {span.span_id for span in trace.open}
+    view, open_ids = family.view, family.open_ids
     return TraceAnswer(
-        trace_id=trace.trace_id,
+        trace_id=view.trace.trace_id,
         workflow=view.workflow_id,
         run=view.run,
-        status=trace.outcome or "running",
+        status=view.trace.outcome or "running",
         now=format_instant(now_ns),
-        spans=[_describe_span(span, span.span_id in open_ids) for span in trace.spans],
-        truncated=trace.left_out,
+        spans=[_describe_span(span, span.span_id in open_ids) for span in family.spans],
+        truncated=family.left_out,
+        runs_left_out=family.runs_left_out,
     )
 
 
@@ -160,12 +161,12 @@ def _tell(
     client: Client, service: Service, partitions: int, workflow_id: str, run: int | None, now_ns: int, form: Form
 ) -> Response | None:
     """In the reader's thread also encode: thousands of spans would hold up the loop."""
-    view = read_trace(client, service, partitions, workflow_id, run, now_ns)
-    if view is None:
+    family = read_family(client, service, partitions, workflow_id, run, now_ns)
+    if family is None:
         return None
     if form == "json":
-        return json_response(describe_trace(view, now_ns))
-    resource, spans = service.options.resource, view.trace.spans
+        return json_response(describe_trace(family, now_ns))
+    resource, spans = service.options.resource, family.spans
     if form == "otlp":
         return Response(Envelope(resource).wrap(map(encode_span, spans)), media_type=PROTOBUF)
     return json_response({"resourceSpans": [resource_spans_json(resource, spans, "otlp")]})
@@ -181,7 +182,7 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/workflows/{id}/trace",
-        "The trace of a run so far, open spans marked.",
+        "The trace of a run so far with those of its children, open spans marked.",
         _get,
         "read",
         (

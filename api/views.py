@@ -30,4 +30,4 @@ def describe_one(service: "Service", found: Found) -> Workflow:
     begun, options = found.beginning, service.options
     trace = None if begun is None else own_trace(options.namespace, found.view.id, *begun)
     now_ms = service.now_ns() // 1_000_000
-    return describe_workflow(found.view, trace, now_ms, options.trace_link, found.children)
+    return describe_workflow(found.view, trace, now_ms, options.trace_link, found.children, found.trouble)

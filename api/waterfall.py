@@ -37,7 +37,8 @@ class Mark(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One span, from `at` to `until`, in ms from the left."""
+    """One span, from `at` to `until`, in ms from the left. `child` is the id of the workflow that it is of, where it
+    is not the run's own."""
 
     key: str
     name: str
@@ -55,6 +56,7 @@ class Bar(NamedTuple):
     skew: str
     dropped: int
     marks: list[Mark]
+    child: str = ""
 
 
 class Tick(NamedTuple):
@@ -89,8 +91,10 @@ def describe_waterfall(
     left_out: int,
     now_ns: int,
     indexes: Mapping[tuple[str, int], int],
+    workflow_id: str,
 ) -> Waterfall:
-    """The waterfall of spans in tree order. `indexes` gives the index in the journal by an event's id and time (ns)."""
+    """The waterfall of spans in tree order, of a workflow and its children. `indexes` gives the index in the journal by
+    an event's id and time (ns)."""
     origin_ns = min((span.start_ns for span in spans), default=now_ns)
     end_ns = max((_end(span, open_ids, now_ns) for span in spans), default=now_ns)
     extent = max((end_ns - origin_ns) / _MS, 0.001)
@@ -99,7 +103,10 @@ def describe_waterfall(
     bars = []
     for span in spans:
         depth = depths[span.span_id] = depths.get(span.parent_id, -1) + 1
-        bars.append(_describe_bar(span, min(depth, DEEPEST), origin_ns, span.span_id in open_ids, now_ns, indexes))
+        is_open, owner = span.span_id in open_ids, str(span.attributes.get("workflow.id", workflow_id))
+        known = indexes if owner == workflow_id else {}
+        bar = _describe_bar(span, min(depth, DEEPEST), origin_ns, is_open, now_ns, known)
+        bars.append(bar if owner == workflow_id else bar._replace(child=owner))
     _tell_once(bars)
     ticks = find_ticks(extent, extent * (_AHEAD if open_ids else 1.0))
     return Waterfall(origin_ns / _MS, extent, bool(open_ids), bars, ticks, left_out)

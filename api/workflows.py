@@ -13,7 +13,7 @@ from api.problems import MEDIA, Problem, ProblemDocument, not_found, wrong_param
 from api.responses import json_if_changed, next_link, watch_link
 from api.service import Service
 from api.views import MOST_CHILDREN, describe, describe_one
-from api.watch_tokens import positions_token
+from api.watch_tokens import encode_positions
 from streams.client import Client
 from streams.errors import CursorError
 from streams.lookup import look_up
@@ -78,11 +78,10 @@ async def _list(call: Call) -> Response:
 def _tell_page(client: Client, call: Call, partitions: int, query: Query) -> Response:
     """In the reader's thread also encode: a large page would hold up the loop."""
     service, paging = call.service, call.query
-    token = positions_token(client, service.keys, partitions)  # before the page, so that nothing lies between them
     now_ms = service.now_ns() // 1_000_000
     page = find_page(client, service.keys, partitions, query, limit=paging.limit, cursor=paging.cursor, now_ms=now_ms)
     link = next_link(call.request, page.next) if page.next is not None else None
-    links = PageLinks(link, watch_link(call.request, WATCH, token))
+    links = PageLinks(link, watch_link(call.request, WATCH, encode_positions(page.positions)))
     return json_response(WorkflowPage(describe(client, service, page.views), page.next, links))
 
 

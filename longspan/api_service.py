@@ -1,5 +1,6 @@
 """The API put together: what its routes are given, from the settings."""
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from api.reader import Reader
 from api.service import Options, Service
 from longspan.settings import Settings
 from longspan.store import Store
+from longspan.webhook_secrets import make_hooks
 from spans.resource import describe_resource
 
 if TYPE_CHECKING:
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def make_service(settings: Settings, store: Store, catalog: "Catalog") -> Service:
-    """The service of a process. Its reader has to be closed."""
+    """The service of a process. Its reader has to be closed.
+
+    Raises SettingsError and WebhookDocumentError for webhooks that cannot be served.
+    """
     options = Options(
         namespace=settings.namespace,
         trace_link=settings.trace_link,
@@ -25,5 +30,6 @@ def make_service(settings: Settings, store: Store, catalog: "Catalog") -> Servic
         resource=describe_resource(settings.namespace),
         span_limits=SpanLimits(),
         watchers=settings.api_watchers,
+        hooks=make_hooks(settings.webhooks, os.environ),
     )
     return Service(Reader(store.connect), store.keys, catalog, options, time.time_ns)

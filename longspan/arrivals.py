@@ -1,13 +1,10 @@
 """How the events of a play arrive: some late, some twice, some before the one that starts the workflow."""
 
-import json
 import random
 from dataclasses import dataclass, replace
 
-from longspan.plays import Happening, Play
-from machines.instants import format_instant
-
-_SOURCE = "/longspan/demo"
+from longspan.plays import Happening, Play, repeatable
+from longspan.simulated_events import Fields, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +20,14 @@ class Arrival:
     again: bool = False
     late: bool = False
 
-    def fields(self, play: Play, workflow_id: str, start_ns: int) -> dict[bytes, bytes]:
+    def fields(self, play: Play, workflow_id: str, start_ns: int) -> Fields:
         """The entry of the ingress stream; `start_ns` is when the workflow began, event time."""
-        told = {
-            "id": f"{workflow_id}-{self.number}",
-            "source": _SOURCE,
-            "type": self.happening.type,
-            "subject": workflow_id,
-            "machine": play.machine,
-            "time": format_instant(start_ns + round(self.happening.at_seconds * 1e9)),
-            "data": json.dumps(self.happening.data),
-        }
-        if play.numbered:
-            told["sequence"] = str(self.number)
-        return {name.encode(): value.encode() for name, value in told.items()}
+        return tell(play, workflow_id, self.number, self.happening, start_ns + round(self.happening.at_seconds * 1e9))
 
 
-def arrange(play: Play, seed: str) -> list[Arrival]:
-    """The arrivals of one workflow, in order of arrival; the same seed gives the same ones."""
-    chance = random.Random(seed)  # noqa: S311  a simulation that can be repeated
+def arrange(play: Play, seed: int, workflow_id: str) -> list[Arrival]:
+    """The arrivals of one workflow, in order of arrival; the same seed and id give the same ones."""
+    chance = repeatable(seed, workflow_id)
     happenings = play.perform(chance)
     arrivals = [Arrival(happening.at_seconds, happening, number) for number, happening in enumerate(happenings, 1)]
     late = _choose_late(play, arrivals, chance)

@@ -22,9 +22,10 @@ class TraceReceiver(Receiver):
         """Sort the spans into their traces."""
         if len(self.counts) > _MOST_COUNTED:
             self.counts.clear()  # a demo that runs for days
+            self._open.clear()
         for span in request.spans:
             self.counts[span.trace_id, span.span_id] += 1
             self._open.setdefault(span.trace_id, []).append(span)
         for span in request.spans:
-            if "workflow.outcome" in span.attributes:
+            if "workflow.outcome" in span.attributes and not span.parent_id:  # a part's trace is its parent's
                 self.finished.put(self._open.pop(span.trace_id, []))

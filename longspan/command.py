@@ -22,16 +22,20 @@ VERBS = {
     "demo": Verb("longspan.demo:demo", "Watch simulated workflows become traces; needs nothing else."),
     "worker": Verb("longspan.worker:worker", "Fold events into states and export finished traces."),
     "api": Verb("longspan.api:api", "Serve the status API and the live page."),
+    "poll": Verb("longspan.poll:poll", "Ask systems that cannot push, and send what changed."),
     "emit": Verb("longspan.emit:emit", "Send events: one by arguments, or JSON lines."),
     "status": Verb("longspan.status:status", "Show workflows, or one with its events."),
     "machines": Verb("longspan.listing:machines", "List, check and draw machines."),
+    "webhooks": Verb("longspan.webhooks:webhooks", "List webhooks, and try one on a payload."),
     "deadletters": Verb(
         "longspan.deadletters:deadletters", "List, show, redrive and drop events that were not applied."
     ),
     "rebuild": Verb("longspan.rebuild:rebuild", "Send traces again from journals; find what was lost."),
     "record": Verb("longspan.record:record", "Write events of workflows to a file."),
     "replay": Verb("longspan.replay:replay", "Fold recorded events: traces, and what would change."),
+    "simulate": Verb("longspan.simulate:simulate", "Simulate an external system with its API, or load."),
     "token": Verb("longspan.tokens:token", "Make, list and check tokens of the API."),
+    "alive": Verb("longspan.alive:alive", "Ask the worker or API on this machine whether it is alive."),
     "doctor": Verb("longspan.doctor:doctor", "Check Redis, worker, endpoint, machines and clock."),
 }
 

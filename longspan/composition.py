@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from longspan.endpoint import read_endpoint
 from longspan.errors import WRONG_USE
 from longspan.exporter_process import ExporterProcess
-from longspan.memory import give_back
+from longspan.memory import settle_memory
 from longspan.settings import Settings
 from longspan.store import Store, open_store
 
@@ -28,6 +28,7 @@ logger = logging.getLogger("longspan.worker")
 def run(settings: Settings, catalog: "Catalog") -> None:
     """Work until a signal comes. Raises EmbeddedServerError, StreamsError and redis.RedisError at the start."""
     store = open_store(settings)
+    os.nice(settings.nice)  # behind the embedded server's start and before the exporter's, which inherits it
     from streams.layout import settle_partitions
     from streams.persistence import Persistence, when_loaded
     from streams.server_check import check_server
@@ -54,9 +55,9 @@ def run(settings: Settings, catalog: "Catalog") -> None:
             from longspan.health import start_health
             from longspan.readiness import Watched
 
-            watched = Watched(worker.statistics, worker.pressure, exporter, partitions)
+            watched = Watched(worker.statistics, worker.pressure, exporter, partitions, settings.namespace)
             health = start_health(settings.health, watched, store)
-        give_back()
+        settle_memory()
         worker.run(stop)
     finally:
         if health is not None:
@@ -102,6 +103,9 @@ def _make_worker(
             early_wait_ms=settings.early_wait_ms,
             reorder_wait_ms=settings.reorder_wait_ms,
             waiting=settings.waiting_limit,
+            parent_wait_ms=settings.parent_wait_ms,
+            children=settings.children_limit,
+            depth=settings.children_depth,
         ),
         name_trace=partial(own_trace, settings.namespace),
         archive=archive,

@@ -19,7 +19,8 @@ def explain(error: BaseException) -> Failure | None:
     if isinstance(error, LongspanError):
         return Failure(str(error), error.exit_status)
     if _is_a(error, "machines.problems", "MachineDocumentError"):
-        return Failure("the machines cannot be used:\n  " + str(error).replace("\n", "\n  "), WRONG_USE)
+        what = "webhooks" if _is_a(error, "machines.problems", "WebhookDocumentError") else "machines"
+        return Failure(f"the {what} cannot be used:\n  " + str(error).replace("\n", "\n  "), WRONG_USE)
     if _is_a(error, "machines.errors", "SnapshotError"):
         return Failure(str(error), FAILED)
     if _is_a(error, "machines.errors", "MachinesError"):

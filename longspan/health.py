@@ -1,4 +1,4 @@
-"""The worker's probes and metrics over HTTP: `/livez`, `/readyz` and `/metrics`, for whoever watches it."""
+"""Probes and metrics over HTTP: `/livez`, `/readyz` and `/metrics` of a worker or a poller, for whoever watches it."""
 
 import contextlib
 import json
@@ -7,13 +7,15 @@ import socket
 import socketserver
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
+from api.findings import Finding
 from longspan.errors import ListenError
 from longspan.metrics import Metrics
-from longspan.readiness import Watched, examine, is_live
+from longspan.readiness import Watched
 from longspan.store import Store
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,20 @@ _POLL_SECONDS = 0.1
 
 _JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
 Answer = tuple[int, str, bytes]
+
+
+class Observed(Protocol):
+    """A process that is asked how it is."""
+
+    def is_live(self) -> bool: ...
+    def examine(self) -> Iterable[Finding]: ...
+
+
+class Measured(Protocol):
+    """What tells its metrics, in the format that an `Accept` header asks for."""
+
+    def render(self, accept: str) -> tuple[bytes, str]: ...
+    def close(self) -> None: ...
 
 
 def start_health(address: tuple[str, int], watched: Watched, store: Store) -> "Health":
@@ -46,7 +62,7 @@ class Health:
     One thread a request, and at most MOST_CONNECTIONS of them: those beyond are closed unanswered.
     """
 
-    def __init__(self, address: tuple[str, int], watched: Watched, metrics: Metrics) -> None:
+    def __init__(self, address: tuple[str, int], watched: Observed, metrics: Measured) -> None:
         self._watched = watched
         self._metrics = metrics
         try:
@@ -80,10 +96,10 @@ class Health:
     def answer(self, path: str, accept: str) -> Answer:
         """Status, content type and body for a GET."""
         if path == "/livez":
-            live = is_live(self._watched)
-            return (200, _TEXT, b"ok\n") if live else (503, _TEXT, b"the worker's loop does not turn\n")
+            live = self._watched.is_live()
+            return (200, _TEXT, b"ok\n") if live else (503, _TEXT, b"the loop does not turn\n")
         if path == "/readyz":
-            findings = list(examine(self._watched))
+            findings = list(self._watched.examine())
             ready = all(finding.verdict != "fail" for finding in findings)
             body = {"ready": ready, "checks": [asdict(finding) for finding in findings]}
             return 200 if ready else 503, _JSON, json.dumps(body, indent=2).encode() + b"\n"

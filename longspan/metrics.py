@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from api.exposition import counter, counters, gauge, gauges, histogram, histograms, render
+from api.exposition import counter, counters, gauge, gauges, histogram, histograms, identity, render
 from longspan.readiness import Exporter, Watched
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Metrics:
     def collect(self) -> "Iterator[Metric]":
         """Every metric, as prometheus_client wants it of a collector."""
         statistics, pressure = self._watched.statistics, self._watched.pressure
+        yield identity(self._watched.namespace)
         yield from _describe_process(self._watched)
         yield from _describe_work(statistics)
         yield from _describe_pressure(pressure, statistics.held)

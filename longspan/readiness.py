@@ -27,12 +27,22 @@ class Exporter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The parts of a worker process that are asked: `partitions` is the number of all there are."""
+    """The parts of a worker process that are asked: `partitions` is the number of all there are, `namespace` the tenant
+    that it works for."""
 
     statistics: "Statistics"
     pressure: "Pressure"
     exporter: "Exporter"
     partitions: int
+    namespace: str
+
+    def is_live(self) -> bool:
+        """As `is_live` says."""
+        return is_live(self)
+
+    def examine(self) -> Iterator[Finding]:
+        """As `examine` says."""
+        return examine(self)
 
 
 def is_live(watched: Watched) -> bool:

@@ -61,7 +61,8 @@ def run_check(settings: Settings, choice: Choice, sources: Sequence[str], as_jso
 
 def _list(store: Store, partitions: int) -> Iterator[str]:
     """Every workflow, a partition after the other."""
-    from streams.candidates import NEWEST_MS, Position, Ranked
+    from streams.candidates import NEWEST_MS, Position
+    from streams.walks import Ranked
 
     for partition in range(partitions):
         names = store.client.call("SMEMBERS", store.keys.of(partition).indexes)

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from longspan.rebuild_source import Source
     from longspan.settings import Settings
     from spans.redelivery import Again
-    from spans.tempo import Tempo
+    from spans.tempo import Stored, Tempo
 
 MAX_TRACE_BYTES = 5_000_000  # Tempo's default of max_bytes_per_trace
 LISTED = 1_000
+REMEMBERED = 100_000  # span ids of traces that the Tempo was asked for last; some 10 MB
 _SHOWN = 20
 
 
@@ -31,7 +32,7 @@ class _Finding(NamedTuple):
     run: Run
     trace_id: str
     spans: int
-    size: int
+    size: int  # of the trace: it may have other runs in it
     lost: frozenset[bytes]
     message: str
     failure: str = ""
@@ -77,6 +78,8 @@ class Audit:
         self._tempo = tempo
         self._options = options
         self._stop = stop
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[str, Stored] = OrderedDict()  # what the Tempo said last, by trace id
         self._later: deque[tuple[int, str, int]] = deque()  # when to ask again (ms), workflow id, run
 
     def runs(self) -> "Iterator[Again]":
@@ -129,20 +132,38 @@ class Audit:
         from machines.errors import SnapshotError
         from spans.errors import PlanError
 
-        stored, trace_id, spans, size = None, "", 0, 0
+        stored, is_fresh, trace_id, spans, size = None, True, "", 0, 0
         lost: set[bytes] = set()
         try:
             for piece in tell(run, self._telling).pieces:
                 if stored is None:
                     trace_id = piece[0][2:18].hex()
-                    stored = self._tempo.find(trace_id)
+                    stored, is_fresh = self._ask(trace_id)
                 spans += len(piece)
                 size += sum(map(len, piece))
                 lost.update({span[20:28] for span in piece} - stored.span_ids)
         except (PlanError, SnapshotError) as error:
             return _Finding(run, trace_id, spans, size, frozenset(), "", str(error))
+        if lost and not is_fresh:
+            stored = self._tempo.find(trace_id)  # what it said before may be of a time before they came
+            lost -= stored.span_ids
         message = stored.message if stored is not None else ""
+        if stored is not None and spans:
+            size = size * max(spans, len(stored.span_ids) + len(lost)) // spans
         return _Finding(run, trace_id, spans, size, frozenset(lost), message)
+
+    def _ask(self, trace_id: str) -> "tuple[Stored, bool]":
+        """What the Tempo has of a trace, and whether it was asked now: the runs of a family are all in one."""
+        with self._lock:
+            stored = self._answers.get(trace_id)
+        if stored is not None:
+            return stored, False
+        stored = self._tempo.find(trace_id)
+        with self._lock:
+            self._answers[trace_id] = stored
+            while len(self._answers) > 1 and sum(len(one.span_ids) for one in self._answers.values()) > REMEMBERED:
+                self._answers.popitem(last=False)
+        return stored, True
 
     def _judge(self, finding: _Finding, *, again: bool) -> "Iterator[Again]":
         found, delivery = self.findings, finding.run.delivery

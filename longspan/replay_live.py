@@ -14,7 +14,7 @@ from longspan.store import open_store
 from machines.cloudevents import event_fields
 from machines.events import Event
 from machines.history import arrived_ns
-from machines.timeouts import is_deadline
+from machines.timeouts import is_own
 
 _BATCH = 500
 
@@ -22,14 +22,14 @@ _BATCH = 500
 def play(source: Source, settings: Settings, speed: float, suffix: str) -> None:
     """Send what the source holds; the times of events move so that the first is now, and shrink by the speed.
 
-    Deadlines are left to the running system, which fires its own. Holds the events in memory, as they are put in order.
-    Raises redis.RedisError.
+    Deadlines and messages are left to the running system, which makes its own. Holds the events in memory, as they
+    are put in order. Raises redis.RedisError.
     """
     events: list[tuple[int, Event]] = []
     latest_ns = 0
     for line in source.lines():
         recorded = line.fate is not None
-        if not is_deadline(line.event):
+        if not is_own(line.event):
             # An event without an arrival of its own came behind those that stand above it.
             latest_ns = arrived_ns(line.event) if recorded else max(latest_ns, line.event.time_ns)
             events.append((latest_ns, line.event))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from longspan.replay_source import Source
 from machines.catalog import Catalog
-from machines.history import Departure, History, Machines, Run
+from machines.folded import Run
+from machines.history import Departure, History, Machines
 from machines.refolding import Refolding
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from longspan.setting import Setting
 from longspan.setting_readers import read_headers, read_url
 from longspan.settings_access import ACCESS_SETTINGS
 from longspan.settings_api import API_SETTINGS
+from longspan.settings_sources import SOURCE_SETTINGS
 from longspan.settings_work import WORK_SETTINGS
 
 PREFIX = "LONGSPAN_"
@@ -44,17 +45,25 @@ class Settings:
     early_wait_ms: int
     reorder_wait_ms: int
     waiting_limit: int
+    parent_wait_ms: int
+    children_limit: int
+    children_depth: int
     outbox_limit: int
     cache: int
+    nice: int
     tempo_headers: tuple[tuple[str, str], ...]
     health: tuple[str, int] | None
     log_level: str
     log_format: str
+    source_hosts: tuple[str, ...]
+    source_variables: frozenset[str]
+    source_files: Path
     trace_link: str | None
     ingress_limit: int
     api_body_limit: int
     api_connections: int
     api_watchers: int
+    webhooks: tuple[str, ...]
     api_tokens: TokenSource | None
     oidc_issuer: str | None
     oidc_audience: frozenset[str]
@@ -66,7 +75,7 @@ class Settings:
     metrics_open: bool
 
 
-SETTINGS = (*WORK_SETTINGS, *API_SETTINGS, *ACCESS_SETTINGS)
+SETTINGS = (*WORK_SETTINGS, *SOURCE_SETTINGS, *API_SETTINGS, *ACCESS_SETTINGS)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

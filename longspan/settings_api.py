@@ -1,7 +1,7 @@
 """The settings of the API: `longspan/settings.py` reads them."""
 
 from longspan.setting import Setting
-from longspan.setting_readers import number, read_trace_link
+from longspan.setting_readers import number, read_sources, read_trace_link
 
 API_SETTINGS = (
     Setting(
@@ -42,5 +42,14 @@ API_SETTINGS = (
         "How many streams of events (`GET /watch`, `GET /workflows/{id}/watch`, open pages) there may be at once; "
         "those beyond are answered 503. Fewer than connections, so that requests find one.",
         number(1, 1_000_000),
+    ),
+    Setting(
+        "LONGSPAN_WEBHOOKS",
+        "webhooks",
+        "",
+        "The webhooks that the API serves at `POST /webhooks/{name}`, separated by commas: directories, files "
+        "(`.webhook.yaml`), or shipped ones: `@github`, `@cdevents`. Workers need their machines in "
+        "`LONGSPAN_MACHINES`. See [Sources](sources.md#webhooks).",
+        read_sources,
     ),
 )

@@ -70,8 +70,8 @@ WORK_SETTINGS = (
         "LONGSPAN_MACHINES",
         "machines",
         "",
-        "Where machines are read from, separated by commas: directories, files, `module:Class`. "
-        "Empty: the shipped examples.",
+        "Where machines are read from, separated by commas: directories, files, `module:Class`, machines of shipped "
+        "webhooks (`@github`). Empty: the shipped examples.",
         read_sources,
     ),
     Setting(
@@ -126,6 +126,29 @@ WORK_SETTINGS = (
         number(1, 100_000),
     ),
     Setting(
+        "LONGSPAN_PARENT_WAIT",
+        "parent_wait_ms",
+        "30s",
+        "How long a workflow with a `parent` waits for that to start, before it begins in a trace of its own.",
+        duration("1s", "1d"),
+    ),
+    Setting(
+        "LONGSPAN_CHILDREN_LIMIT",
+        "children_limit",
+        "10000",
+        "How many children of one workflow may be in its trace; those beyond get traces of their own, linked both "
+        "ways.",
+        number(0, 10_000_000),
+    ),
+    Setting(
+        "LONGSPAN_CHILDREN_DEPTH",
+        "children_depth",
+        "8",
+        "How many levels below its topmost parent a workflow may be in the same trace; deeper ones get traces of their "
+        "own.",
+        number(0, 100),
+    ),
+    Setting(
         "LONGSPAN_OUTBOX_LIMIT",
         "outbox_limit",
         "500000",
@@ -139,6 +162,15 @@ WORK_SETTINGS = (
         "20000",
         "How many workflows a worker keeps in memory.",
         number(100, 10_000_000),
+    ),
+    Setting(
+        "LONGSPAN_NICE",
+        "nice",
+        "10",
+        "By how much `longspan worker` lowers its own priority for the processor and its exporter's, 0 to 19: on a "
+        "machine that they share it gives way to Redis and the API. Where each has processors of its own it changes "
+        "nothing.",
+        number(0, 19),
     ),
     Setting(
         "LONGSPAN_TEMPO_HEADERS",

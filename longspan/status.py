@@ -33,6 +33,7 @@ STATUSES = ("waiting", "running", "ok", "error", "timeout", "cancelled")
 @click.option(
     "--attr", "attributes", multiple=True, metavar="NAME=VALUE", help="Only workflows with this attribute; repeatable."
 )
+@click.option("--parent", metavar="ID", help="Only workflows that are part of this one.")
 @click.option("--overdue", is_flag=True, help="Only workflows with a deadline that is due and has not been applied.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many to list at most.")
 @click.option("--events", is_flag=True, help="With an ID: its events too, rejected and late ones with the reason.")
@@ -44,6 +45,7 @@ def status(
     status_name: str | None,
     state: str | None,
     attributes: tuple[str, ...],
+    parent: str | None,
     overdue: bool,
     limit: int,
     events: bool,
@@ -60,15 +62,19 @@ def status(
     """
     if workflow_id is None and (events or run is not None):
         raise click.UsageError("--events and --run go with the id of a workflow")
-    if workflow_id is not None and (machine or status_name or state or attributes or overdue):
-        raise click.UsageError("--machine, --status, --state, --attr and --overdue filter the list: leave the id out")
+    if workflow_id is not None and (machine or status_name or state or attributes or parent or overdue):
+        raise click.UsageError(
+            "--machine, --status, --state, --attr, --parent and --overdue filter the list: leave the id out"
+        )
     settings = read_settings(os.environ)
     store = open_store(settings)
     if workflow_id is None:
         from streams.query import Query
 
         pairs = tuple(_read_attribute(text) for text in attributes)
-        query = Query(machine=machine, status=status_name, state=state, attributes=pairs, overdue=overdue)
+        query = Query(
+            machine=machine, status=status_name, state=state, attributes=pairs, overdue=overdue, parent=parent
+        )
         return _list(store, settings, query, limit, as_json)
     return _show(store, settings, workflow_id, run, events or run is not None, as_json)
 
@@ -134,6 +140,8 @@ def _show(store: Store, settings: Settings, workflow_id: str, run: int | None, e
     for name, value in described.items():
         if name == "links":
             name, value = "grafana", value["grafana"]
+        elif name == "trouble" and value is not None:
+            value = f"{value['detail']} ({value['kind']}, since {value['since']})"
         elif isinstance(value, dict):
             value = ", ".join(f"{key} {'since ' if name == 'states' else ''}{held}" for key, held in value.items())
         elif isinstance(value, list):
@@ -162,9 +170,10 @@ def _describe_now(store: Store, settings: Settings, view: "WorkflowView") -> dic
     from streams.lookup import look_up
 
     found = look_up(store.client, store.keys, store.partitions or 0, view.id, MOST_CHILDREN)
-    begun, children = (None, []) if found is None else (found.beginning, found.children)
+    begun, children, trouble = (None, [], None) if found is None else (found.beginning, found.children, found.trouble)
     trace = None if begun is None else own_trace(settings.namespace, view.id, *begun)
-    told: dict[str, Any] = msgspec.to_builtins(describe_workflow(view, trace, _now_ms(), settings.trace_link, children))
+    described = describe_workflow(view, trace, _now_ms(), settings.trace_link, children, trouble)
+    told: dict[str, Any] = msgspec.to_builtins(described)
     return told
 
 

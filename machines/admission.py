@@ -5,6 +5,7 @@ from enum import Enum
 from machines.catalog import Catalog
 from machines.events import Event
 from machines.machine import Machine
+from machines.messages import CHILD_ENDED, CHILD_STARTED, PARENT_ENDED, SOURCE, is_message
 from machines.snapshot import Snapshot
 
 LOWEST = -(2**63)  # below every sequence number
@@ -17,6 +18,7 @@ class Hold(Enum):
     EARLY = "early"
     SEQUENCE = "out-of-sequence"
     MACHINE = "machine-not-loaded"
+    PARENT = "parent-not-started"
 
 
 class AmbiguousMachineError(Exception):
@@ -53,19 +55,36 @@ def find_successor(catalog: Catalog, event: Event) -> Machine | Hold | None:
 
 def find_hold(catalog: Catalog, snapshot: Snapshot, event: Event) -> Hold | None:
     """Why the event must wait, or None where it can be applied now. Raises AmbiguousMachineError."""
+    if event.source == SOURCE and is_message(event):
+        return _find_message_hold(catalog, snapshot, event)
     if snapshot.status == "waiting" or snapshot.ended:
         machine = (find_successor if snapshot.ended else find_starter)(catalog, event)
         if isinstance(machine, Hold):
             return machine
-        if not snapshot.ended:
-            return Hold.EARLY if machine is None else None
-        if snapshot.sequence is None:
-            return None
-    elif catalog.get(snapshot.machine, event.redriven_to or snapshot.version) is None:
+        if snapshot.ended and snapshot.sequence is not None and _is_ahead(snapshot, event):
+            return Hold.SEQUENCE
+        if snapshot.joining is not None:  # a start is on its way, and this comes behind it
+            return Hold.PARENT if snapshot.joining == (event.source, event.id) else Hold.EARLY
+        if machine is None:
+            return None if snapshot.ended else Hold.EARLY
+        return Hold.PARENT if event.parent is not None and event.place is None else None
+    if catalog.get(snapshot.machine, event.redriven_to or snapshot.version) is None:
         return Hold.MACHINE
-    if event.sequence is not None and event.sequence > expected_sequence(snapshot):
-        return Hold.SEQUENCE
-    return None
+    return Hold.SEQUENCE if _is_ahead(snapshot, event) else None
+
+
+def _find_message_hold(catalog: Catalog, snapshot: Snapshot, event: Event) -> Hold | None:
+    if event.type in (CHILD_STARTED, CHILD_ENDED):
+        if snapshot.status == "waiting" or (snapshot.ended and snapshot.joining is not None):
+            return Hold.EARLY
+    elif event.type != PARENT_ENDED:
+        return None
+    is_open = snapshot.status != "waiting" and not snapshot.ended
+    return Hold.MACHINE if is_open and catalog.get(snapshot.machine, snapshot.version) is None else None
+
+
+def _is_ahead(snapshot: Snapshot, event: Event) -> bool:
+    return event.sequence is not None and event.sequence > expected_sequence(snapshot)
 
 
 def expected_sequence(snapshot: Snapshot) -> int:

@@ -8,6 +8,7 @@ from machines.machine import Machine
 from machines.places import SIZE_LIMIT, Document
 from machines.problems import CatalogError, MachineDocumentError, Problem
 from machines.python_form import examine_class, is_class_name
+from machines.webhook_files import find_shipped, is_webhook_file
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -54,10 +55,10 @@ class Catalog:
 
 
 def load_catalog(sources: Sequence[str]) -> Catalog:
-    """The machines of directories, files (.yaml, .yml, .json, .scxml) and `module:Class` names.
+    """The machines of directories, files (.yaml, .yml, .json, .scxml), `module:Class` names and shipped webhooks.
 
-    Of a directory the files in it are read, not those in directories inside it. Raises MachineDocumentError with
-    everything that is wrong in all of them.
+    The last are written `@github`. Of a directory the files in it are read, not those in directories inside it, nor
+    webhooks. Raises MachineDocumentError with everything that is wrong in all of them.
     """
     found = [reading for source in sources for reading in _read_source(source)]
     readings = list({_identity(reading): reading for reading in found}.values())
@@ -88,7 +89,7 @@ def _identity(reading: Reading) -> object:
 
 
 def _read_source(source: str) -> Iterator[Reading]:
-    path = Path(source)
+    path = find_shipped(source) or Path(source)
     try:
         if path.is_dir():
             yield from _read_directory(path)
@@ -107,7 +108,10 @@ def _read_directory(directory: Path) -> Iterator[Reading]:
     found = [
         path
         for path in sorted(directory.iterdir())
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
+        and not is_webhook_file(path)
     ]
     if not found:
         yield _failed(str(directory), f"holds no machine documents ({', '.join(SUFFIXES)})")

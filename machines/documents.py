@@ -17,7 +17,15 @@ from machines.renaming import with_former
 from machines.schema import check_shape, sound_facts
 from machines.scopes import Scopes
 from machines.scxml import read_scxml
-from machines.semantics import check_attributes, check_event_types, check_facts, read_deadlines
+from machines.semantics import (
+    check_attributes,
+    check_event_types,
+    check_facts,
+    read_children,
+    read_deadlines,
+    read_parent_ended,
+)
+from machines.source_rules import check_source, make_source
 from machines.structure import check_structure
 from machines.validation import check_machine
 from machines.yaml_form import read_yaml
@@ -50,14 +58,15 @@ def examine(text: str | bytes, form: Form, origin: str) -> Reading:
     """What a document says, right or wrong. Raises nothing."""
     document = Document(origin)
     try:
-        machine, problems = _read(document, _decode(text), form)
+        machine, problems = _read(document, decode_text(text), form)
     except UnreadableError as error:
         machine, problems = None, [Problem(origin, error.line, error.reason)]
     problems.sort(key=lambda problem: problem.line or 0)
     return Reading(document, None if problems else machine, problems)
 
 
-def _decode(text: str | bytes) -> str:
+def decode_text(text: str | bytes) -> str:
+    """The text of a document, without a byte order mark. Raises UnreadableError where it is too long or not UTF-8."""
     if len(text) > SIZE_LIMIT:
         raise UnreadableError(None, f"larger than {SIZE_LIMIT} bytes, which no machine needs to be")
     if isinstance(text, bytes):
@@ -85,16 +94,21 @@ def _read(document: Document, text: str, form: Form) -> tuple[Machine | None, li
         if "chart" in sound.facts:
             definition, local = _define(sound, value["chart"], problems)
     if definition is None:
-        return None, [*problems, *check_event_types(sound), *check_attributes(sound)]
+        return None, [*problems, *_check_plain_facts(sound)]
     wrong_chart = check_structure(sound, definition, local)
     if wrong_chart:
         reduce_to_tree(definition)
     chart, refused = _compile(sound, definition, local, told=bool(wrong_chart))
     problems += wrong_chart + refused
     if chart is None:
-        return None, [*problems, *check_event_types(sound), *check_attributes(sound)]
+        return None, [*problems, *_check_plain_facts(sound)]
     problems += check_facts(sound, chart) if wrong_chart else check_machine(sound, chart)
     return (None, problems) if problems else (make_machine(document, chart), [])
+
+
+def _check_plain_facts(sound: Document) -> list[Problem]:
+    """What can be said of the facts where there is no chart."""
+    return [*check_event_types(sound), *check_attributes(sound), *check_source(sound)]
 
 
 def _define(
@@ -153,7 +167,10 @@ def make_machine(document: Document, chart: Chart) -> Machine:
         events=dict(facts.get("events", {})),
         deadlines=read_deadlines(facts),
         outcomes=dict(facts.get("outcomes", {})),
+        children=read_children(facts),
+        parent_ended=read_parent_ended(facts, chart),
         renamed_events=renamed_events,
         renamed_states=dict(renamed.get("states", {})),
+        source=make_source(document),
         origin=document.origin,
     )

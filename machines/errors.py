@@ -59,3 +59,7 @@ class LineError(MachinesError):
     def __init__(self, number: int, field: str, reason: str) -> None:
         self.number, self.field, self.reason = number, field, reason
         super().__init__(f"line {number}: {field}: {reason}")
+
+
+class TemplateError(MachinesError):
+    """A URL that cannot be made for a workflow; the text says what it lacks."""

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from machines.place import Place
+
 REDRIVE = "longspanredrive"  # the extension attribute of an event that is sent again: the machine version to apply it
 
 
@@ -9,7 +11,8 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One event about one workflow, checked.
 
     `time_ns` counts nanoseconds since the epoch. `data` is the JSON text of an object as it came, so nothing that the
-    producer wrote is changed. `position` is the id of the ingress entry, `<ms>-<seq>`.
+    producer wrote is changed. `position` is the id of the ingress entry, `<ms>-<seq>`. `place` is what the start of a
+    child was told of where it stands: Longspan alone sets it.
     """
 
     id: str
@@ -25,6 +28,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sequence: int | None = None
     parent: str | None = None
     extensions: dict[str, str] | None = None
+    place: Place | None = None
 
     @property
     def redriven_to(self) -> int | None:

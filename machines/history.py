@@ -4,29 +4,21 @@ from dataclasses import dataclass
 
 import msgspec
 
+from machines.admission import Hold
 from machines.catalog import Catalog
 from machines.changes import Changes, Dead, Limits
 from machines.events import REDRIVE, Event
+from machines.folded import Folded, Run
 from machines.instants import LATEST_NS
 from machines.journal import Header, Record
+from machines.messages import CHILDREN_DONE, MESSAGE_POSITION
 from machines.recorded_line import Fate, Line
 from machines.run import Interpreters
 from machines.snapshot import Snapshot
-from machines.timeouts import is_deadline
-from machines.workflow import Workflow
+from machines.timeouts import is_own
 
 _LIMITS = Limits(part_spans=2**62, part_bytes=2**62)
 _RECORDED = Limits(part_spans=2**62, part_bytes=2**62, reorder_wait_ms=0)  # a gap in a recording was waited for
-
-
-@dataclass(slots=True)
-class Run:
-    """One run as it was folded. `ended` says whether it has; records of what came later stand behind the end."""
-
-    workflow_id: str
-    header: Header
-    records: list[Record]
-    ended: bool = False
 
 
 @dataclass(slots=True)
@@ -58,49 +50,22 @@ class Machines:
         return self._pinned[key]
 
 
-class _Folded(Workflow):
-    """A workflow that keeps its journals as they are, not as they are stored. The last of `runs` may be open."""
-
-    __slots__ = ("late", "news", "rejected", "runs")
-
-    def __init__(self, subject: str) -> None:
-        super().__init__(subject)
-        self.runs: list[Run] = []
-        self.rejected: set[tuple[str, str]] = set()
-        self.news: list[Record] = []  # since it was cleared
-        self.late = 0
-
-    def write(self, entry: Header | Record) -> bytes:
-        runs = self.runs
-        if isinstance(entry, Header):
-            runs.append(Run(self.subject, entry, []))
-            return b""
-        self.news.append(entry)
-        if entry.result == "late":
-            self.late += 1
-        if runs:  # else it came late for a run that was taken
-            runs[-1].records.append(entry)
-            if entry.outcome is not None:
-                runs[-1].ended = True
-        if entry.result == "rejected" and not is_deadline(entry.event):
-            self.rejected.add((entry.event.source, entry.event.id))
-        return b""
-
-
 class History:
     """One workflow, folded by one set of machines.
 
-    `dead` are events that could not be applied. `departures` counts where the fold went another way than was recorded;
-    `departure` is the first.
+    `dead` are events that could not be applied, `messages` what it has to say to others. `departures` counts where
+    the fold went another way than was recorded; `departure` is the first.
     """
 
-    __slots__ = ("_machines", "_now_ms", "_workflow", "dead", "departure", "departures")
+    __slots__ = ("_ahead", "_machines", "_now_ms", "_workflow", "dead", "departure", "departures", "messages")
 
     def __init__(self, subject: str, machines: Machines) -> None:
-        self._workflow = _Folded(subject)
+        self._workflow = Folded(subject)
+        self._ahead: list[Record] = []  # records that the last event led to, and that the recording tells next
         self._machines = machines
         self._now_ms = 0
         self.dead: list[Dead] = []
+        self.messages: list[Event] = []
         self.departures = 0
         self.departure: Departure | None = None
 
@@ -141,7 +106,10 @@ class History:
     def feed(self, line: Line) -> None:
         """Take the next event of the workflow. What a recording says of deadlines says when they fired."""
         fate, event, workflow = line.fate, line.event, self._workflow
-        if fate is not None:
+        if fate is not None and self._ahead and event.id == self._ahead[0].event.id:
+            workflow.news[:] = [self._ahead.pop(0)]  # what the event before has led to
+            self._compare(fate.record)
+        elif fate is not None:
             self._repeat(event, fate)
         else:
             now_ms = event.time_ns // 1_000_000
@@ -152,20 +120,32 @@ class History:
                 self._expire(now_ms)
             workflow.receive(self._machines.interpreters, _LIMITS, event, now_ms)
             workflow.news.clear()
-        changes = workflow.changes
-        if changes.endings or changes.dead:
-            self.dead += changes.dead
-            workflow.changes = Changes()
+        self._collect()
+        if fate is not None:
+            self.messages.clear()  # what was recorded says which came
 
-    def finish(self, horizon_ns: int) -> None:
+    def hear(self, message: Event) -> None:
+        """Take a message of another workflow of the file."""
+        self._now_ms = max(self._now_ms, message.time_ns // 1_000_000)
+        self._expire(self._now_ms)
+        self._workflow.receive(self._machines.interpreters, _LIMITS, message, self._now_ms)
+        self._collect()
+
+    def run_out(self, horizon_ns: int) -> None:
         """No more comes: what waits, waits in vain, and deadlines fire that are due until `horizon_ns`."""
         self._expire(LATEST_NS)
         interpreters, workflow = self._machines.interpreters, self._workflow
         while (due := workflow.due_deadline()) is not None and due.time_ns <= horizon_ns:
             self._now_ms = max(self._now_ms, due.time_ns // 1_000_000)
             workflow.receive(interpreters, _LIMITS, due, self._now_ms)
-        self.dead += workflow.changes.dead
+        self._collect()
+
+    def give_up(self) -> None:
+        """What waits still becomes dead letters."""
+        workflow = self._workflow
         for held in workflow.held:
+            if is_own(held.event):
+                continue
             detail = f"no event started workflow {workflow.subject}"
             if held.reason != "early":
                 detail = f"{held.event.machine or workflow.snapshot.machine} is not among the machines given"
@@ -174,6 +154,9 @@ class History:
     def _repeat(self, event: Event, fate: Fate) -> None:
         """Take an event that was recorded: its turn was decided, so it comes now whatever its number says."""
         workflow, interpreters = self._workflow, self._machines.interpreters
+        if self._ahead:
+            self._depart(fate.record, self._ahead)
+            self._ahead = []
         workflow.news.clear()
         if fate.header is not None:
             snapshot = workflow.snapshot
@@ -189,9 +172,19 @@ class History:
                 return
             event = redriven
         self._now_ms = max(self._now_ms, arrived_ns(event) // 1_000_000)
-        if workflow.receive(interpreters, _RECORDED, event, self._now_ms) == "out-of-sequence":
+        result = workflow.receive(interpreters, _RECORDED, event, self._now_ms)
+        if result == Hold.SEQUENCE.value:
             workflow.expire(interpreters, _RECORDED, self._now_ms)
+        elif result == Hold.PARENT.value:
+            workflow.begin_unplaced(interpreters, _RECORDED, self._now_ms)
         self._compare(fate.record)
+
+    def _collect(self) -> None:
+        workflow, changes = self._workflow, self._workflow.changes
+        if changes.endings or changes.dead or changes.messages:
+            self.dead += changes.dead
+            self.messages += changes.messages
+            workflow.changes = Changes()
 
     def _redrive(self, event: Event) -> Event | None:
         """A redriven event as these machines can take it; None where they have taken it before."""
@@ -204,7 +197,9 @@ class History:
 
     def _compare(self, recorded: Record) -> None:
         now = self._workflow.news
-        if len(now) == 1:
+        own = [record for record in now[1:] if record.event.type == CHILDREN_DONE]
+        if len(now) == 1 + len(own):
+            self._ahead += own
             record = now[0]
             if (
                 record.steps == recorded.steps
@@ -213,8 +208,11 @@ class History:
                 and record.event.id == recorded.event.id
             ):
                 return
+        self._depart(recorded, list(now))
+
+    def _depart(self, recorded: Record, now: list[Record]) -> None:
         self.departures += 1
-        self.departure = self.departure or Departure(recorded, list(now))
+        self.departure = self.departure or Departure(recorded, now)
 
     def _expire(self, until_ms: int) -> None:
         workflow, interpreters = self._workflow, self._machines.interpreters
@@ -224,5 +222,5 @@ class History:
 
 def arrived_ns(event: Event) -> int:
     """When an event arrived as its recording says, or else when it happened."""
-    milliseconds = event.position.partition("-")[0]
+    milliseconds = event.position.removeprefix(MESSAGE_POSITION).partition("-")[0]
     return int(milliseconds) * 1_000_000 if milliseconds.isdecimal() else event.time_ns

@@ -8,7 +8,7 @@ import msgspec
 from machines.errors import NewerSnapshotError, SnapshotError
 from machines.events import Event
 
-JOURNAL_FORMAT = 1
+JOURNAL_FORMAT = 2  # since 2 a start may say where its run stands among others, which spans depend on
 
 Result = Literal["applied", "rejected", "late"]
 Outcome = Literal["ok", "error", "timeout", "cancelled"]

@@ -7,6 +7,8 @@ import msgspec
 from machines.admission import Hold
 from machines.changes import Held
 from machines.events import Event
+from machines.family import answer_unheard
+from machines.messages import is_message
 from machines.snapshot import Snapshot
 from machines.waitlist import Waitlist
 from machines.workflow import Workflow
@@ -23,8 +25,14 @@ class Discard(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def discard(workflow: Workflow, identities: Collection[Identity]) -> int:
     """Drop those that are parked still; how many. Early events behind a start that was parked wait no longer for it."""
-    kept = [held for held in workflow.held if not (is_parked(held) and held.event.identity in identities)]
-    dropped = len(workflow.held) - len(kept)
+    kept, dropped = list[Held](), 0
+    for held in workflow.held:
+        if is_parked(held) and held.event.identity in identities:
+            dropped += 1
+            if is_message(held.event):
+                workflow.changes.messages += answer_unheard(held.event, "it was dropped")
+        else:
+            kept.append(held)
     if dropped:
         workflow.held = Waitlist(kept)
         workflow.snapshot.waiting = len(kept)

@@ -31,6 +31,10 @@ class MachineDocumentError(MachinesError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class WebhookDocumentError(MachineDocumentError):
+    """Webhooks that cannot be used, told in the same way."""
+
+
 class CatalogError(MachinesError):
     """Two machines with the same name and version."""
 

@@ -46,7 +46,10 @@ class WorkflowChart(StateChart[TModel]):
     chart_events: ClassVar[Mapping[str, str]] = {}
     deadlines: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     outcomes: ClassVar[Mapping[str, Outcome]] = {}
+    children: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    parent_ended: ClassVar[Mapping[str, str] | None] = None
     renamed: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    source: ClassVar[Mapping[str, Any] | None] = None
 
 
 _FACTS = {
@@ -59,7 +62,10 @@ _FACTS = {
     "chart_events": "events",
     "deadlines": "deadlines",
     "outcomes": "outcomes",
+    "children": "children",
+    "parent_ended": "parent_ended",
     "renamed": "renamed",
+    "source": "source",
 }
 
 
@@ -89,7 +95,8 @@ def read_class(chart_class: type[WorkflowChart[Any]]) -> Reading:
 
 
 def _examine(document: Document, chart_class: type[WorkflowChart[Any]]) -> Reading:
-    document.facts = {fact: _plain(getattr(chart_class, name)) for name, fact in _FACTS.items()}
+    found = {fact: _plain(getattr(chart_class, name)) for name, fact in _FACTS.items()}
+    document.facts = {fact: value for fact, value in found.items() if value is not None}
     named = {"machine": document.facts["machine"] or "any", "chart": ANY_CHART}  # no name is told below
     shape = Document(document.origin, {**document.facts, **named})
     problems = check_shape(shape) + [document.problem((), reason) for reason in _faults(chart_class)]

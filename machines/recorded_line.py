@@ -18,6 +18,8 @@ from machines.errors import EventError, LineError
 from machines.events import Event
 from machines.instants import parse_instant
 from machines.journal import JOURNAL_FORMAT, Header, Outcome, Record, Result
+from machines.messages import MESSAGE_POSITION
+from machines.place import Place
 from machines.timeouts import DEADLINE_POSITION
 
 LINE_LIMIT = 4 * LONGEST_EVENT  # bytes: what a journal can hold of one event, written twice and escaped
@@ -32,7 +34,8 @@ _REQUIRED = ("run", "index", "result", "position")
 class Marks(msgspec.Struct, rename=_PREFIX.__add__, omit_defaults=True, kw_only=True):
     """The attributes that a recorded line has beyond its event.
 
-    `text` is the event's data as it came, where that is not one line without space around it. `format` and what follows
+    `text` is the event's data as it came, where that is not one line without space around it. `place` is that of a
+    child's start, as JSON. `format` and what follows
     are on the first line of a run only.
     """
 
@@ -46,6 +49,7 @@ class Marks(msgspec.Struct, rename=_PREFIX.__add__, omit_defaults=True, kw_only=
     version: int | None = None
     attributes: str | None = None
     text: str | None = None
+    place: str | None = None
     format: int | None = None
     machine: str | None = None
     export: Literal["complete", "progressive"] | None = None
@@ -79,6 +83,7 @@ class _Members(Marks, rename=None, forbid_unknown_fields=True, kw_only=True):
 
 _marks = msgspec.json.Decoder(Marks)
 _members = msgspec.json.Decoder(_Members)
+_decode_place = msgspec.json.Decoder(Place).decode
 _names_decoder = msgspec.json.Decoder(list[str])
 
 
@@ -142,6 +147,7 @@ def _read_plainly(text: bytes, number: int) -> Line | None:
         told.tracestate,
         told.sequence,
         told.parent,
+        place=None if told.place is None else _read_place(number, told.place),
     )
     return Line(number, event, _fate(number, event, told) if _MARK in text else None)
 
@@ -175,9 +181,13 @@ def _read_any(text: bytes, number: int) -> Line:
     if position is None:
         event = check_attributes(attributes, _NO_POSITION)
     else:
-        if position.startswith(DEADLINE_POSITION):  # named after a path, which may be longer than a producer's id
+        if position.startswith(
+            (DEADLINE_POSITION, MESSAGE_POSITION)
+        ):  # named after what is longer than a producer's id
             attributes["id"] = identity[:1]
-        event = msgspec.structs.replace(check_attributes(attributes, _NO_POSITION), id=identity, position=position)
+        place = None if marks.place is None else _read_place(number, marks.place)
+        event = check_attributes(attributes, _NO_POSITION)
+        event = msgspec.structs.replace(event, id=identity, position=position, place=place)
     return Line(number, event, _fate(number, event, marks))
 
 
@@ -211,6 +221,13 @@ def _read_names(number: int, text: str) -> list[str]:
         return _names_decoder.decode(text)
     except msgspec.DecodeError as error:
         raise LineError(number, "longspanattributes", f"is not a JSON list of names: {error}") from None
+
+
+def _read_place(number: int, text: str) -> Place:
+    try:
+        return _decode_place(text)
+    except msgspec.DecodeError as error:
+        raise LineError(number, "longspanplace", f"is not the place of a child: {error}") from None
 
 
 def _read_header(number: int, marks: Marks, names: list[str] | None) -> Header:

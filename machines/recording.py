@@ -38,6 +38,7 @@ def _write(header: Header, record: Record, index: int) -> bytes:
         outcome=record.outcome,
         version=header.version if begins else record.version,
         attributes=_names(header.attributes if begins else record.attributes),
+        place=None if event.place is None else msgspec.json.encode(event.place).decode(),
         text=text if text is not None and ("\n" in text or text.strip() != text) else None,
     )
     if begins:

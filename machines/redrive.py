@@ -35,6 +35,8 @@ def redrive(interpreters: Interpreters, snapshot: Snapshot, event: Event, now_ms
     for step in moved:
         if step[0] == "+":
             snapshot.states[step[1:]] = event.time_ns
+            if snapshot.visits is not None:
+                snapshot.visits[step[1:]] = snapshot.visits.get(step[1:], 0) + 1
     record = advance(machine, interpreters.of(machine), snapshot, event, now_ms)
     declared = list(machine.attributes)
     return msgspec.structs.replace(record, steps=moved + record.steps, version=version, attributes=declared)

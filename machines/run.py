@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from machines.admission import take_number
 from machines.attributes import collect
 from machines.catalog import Catalog
@@ -9,8 +11,10 @@ from machines.errors import MachinesError
 from machines.events import Event, error_text, read_data
 from machines.interpreter import Answer, Interpreter, RefusalError
 from machines.journal import JOURNAL_FORMAT, Header, Outcome, Record, Result
+from machines.kinship import chart_event
 from machines.machine import Machine
-from machines.snapshot import Snapshot
+from machines.messages import SOURCE
+from machines.snapshot import Children, Snapshot
 from machines.timeouts import arrival_ns, cancel_deadline, deadline_key, is_deadline, set_deadline
 
 _SEVERITY: dict[Outcome, int] = {"ok": 0, "cancelled": 1, "timeout": 2, "error": 3}
@@ -62,6 +66,8 @@ def begin(
     snapshot.entries = 1
     snapshot.pending_spans = snapshot.pending_bytes = 0
     snapshot.states, snapshot.deadlines, snapshot.overdue = {}, {}, {}
+    snapshot.visits, snapshot.children, snapshot.done, snapshot.in_parts = {}, Children(), {}, False
+    snapshot.place, snapshot.caller, snapshot.joining = event.place, _find_caller(machine, event), None
     if event.sequence is None:
         snapshot.sequence, snapshot.gaps = None, []
     else:
@@ -81,7 +87,10 @@ def begin(
         machine.trace,
     )
     known = attributes if refused is None else None
-    return header, _settle(machine, snapshot, event, now_ms, arrived_ns, answer, data, known, refused)
+    record = _settle(machine, snapshot, event, now_ms, arrived_ns, answer, data, known, refused)
+    if event.place is not None and event.place.apart is not None:
+        record = add_reason(record, event.place.apart)
+    return header, record
 
 
 def advance(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, event: Event, now_ms: int) -> Record:
@@ -90,8 +99,10 @@ def advance(machine: Machine, interpreter: Interpreter, snapshot: Snapshot, even
         return reject(snapshot, event, f"the workflow runs {machine.name}, the event names {event.machine}")
     data = read_data(event) if event.data else {}
     attributes = {**snapshot.attributes, **collect(machine.attributes, data)}
-    name = machine.chart_event(event.type)
     arrived_ns = None
+    name = machine.chart_event(event.type) if event.source != SOURCE else chart_event(machine, event)
+    if name is None:
+        return reject(snapshot, event, f"{machine.name} version {machine.version} has no event for this any more")
     if is_deadline(event):
         arrived_ns = arrival_ns(event, now_ms, snapshot)
         cancel_deadline(snapshot, deadline_key(event))
@@ -121,6 +132,18 @@ def note_late(snapshot: Snapshot, event: Event) -> Record:
     return Record(event, "late", [], f"the run had ended with {snapshot.status}")
 
 
+def add_reason(record: Record, reason: str) -> Record:
+    """The record, with one more thing that was odd."""
+    return msgspec.structs.replace(record, reason=f"{record.reason}; {reason}" if record.reason else reason)
+
+
+def _find_caller(machine: Machine, event: Event) -> tuple[str, str | None] | None:
+    """What a run continues that is not among the parts of another."""
+    if machine.trace != "continue" or event.traceparent is None or (event.place is not None and event.place.machine):
+        return None
+    return event.traceparent, event.tracestate
+
+
 def _settle(
     machine: Machine,
     snapshot: Snapshot,
@@ -137,11 +160,13 @@ def _settle(
     snapshot.situation = answer.situation
     snapshot.updated_ns = event.time_ns
     snapshot.entries += 1
-    states = snapshot.states
+    states, visits = snapshot.states, snapshot.visits
     for step in answer.steps:
         path = step[1:]
         if step[0] == "+":
             states[path] = event.time_ns
+            if visits is not None:
+                visits[path] = visits.get(path, 0) + 1
             if path in machine.deadlines:
                 if arrived_ns is None:
                     arrived_ns = arrival_ns(event, now_ms, snapshot)

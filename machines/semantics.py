@@ -9,13 +9,15 @@ from statemachine.transition import Transition
 from machines.charts import Chart, chart_states, chart_transitions
 from machines.durations import parse_duration
 from machines.errors import DurationError
-from machines.machine import Deadline
+from machines.machine import CHILDREN_DONE, ChildrenRule, Deadline
 from machines.names import event_type_fault
 from machines.places import Document
 from machines.problems import Problem
 from machines.renaming import check_renamed
 from machines.schema import suggest
+from machines.source_rules import check_source
 
+_COUNTS: Mapping[object, int | None] = {"all": None, "first": 1}
 LONGEST_DEADLINE_NS = 10 * 366 * 86_400 * 10**9  # ten years: further out is a slip of the pen
 
 
@@ -39,7 +41,10 @@ class _Facts:
             *self._check_events(_mapping(facts, "events")),
             *self._check_deadlines(_mapping(facts, "deadlines")),
             *self._check_outcomes(_mapping(facts, "outcomes")),
+            *self._check_children(_mapping(facts, "children")),
+            *self._check_parent_ended(_mapping(facts, "parent_ended")),
             *check_renamed(self._document, self._chart),
+            *check_source(self._document),
         ]
 
     def _check_events(self, events: Mapping[str, Any]) -> Iterable[Problem]:
@@ -51,18 +56,38 @@ class _Facts:
 
     def _check_deadlines(self, deadlines: Mapping[str, Any]) -> Iterable[Problem]:
         for where, deadline in deadlines.items():
-            place = ("deadlines", where)
-            state = self._states.get(where)
-            whole = where == self._document.facts.get("machine")
-            if whole and state is not None:
-                yield self._document.problem(place, f"{where} is the machine and a state: rename one of them")
-            elif state is None and not whole:
-                yield self._document.problem(place, f"there is no state {where!r}{suggest(where, self._states)}")
-            elif state is not None and state.final:
-                yield self._document.problem(place, f"{where} is a final state: nothing can be overdue there")
-            yield from self._check_deadline(where, deadline, state)
+            yield from self._check_where("deadlines", where, "nothing can be overdue there")
+            yield from self._check_after(where, deadline)
+            yield from self._check_sent("deadlines", where, deadline["send"])
 
-    def _check_deadline(self, where: str, deadline: Mapping[str, str], state: State | None) -> Iterable[Problem]:
+    def _check_children(self, rules: Mapping[str, Any]) -> Iterable[Problem]:
+        collected = _texts(self._document, "attributes")
+        for where, rule in rules.items():
+            yield from self._check_where("children", where, "nobody waits there")
+            expected = rule.get("expected")
+            if expected is not None and expected not in collected:
+                reason = f"{expected!r} is not among the attributes, so nobody keeps it{suggest(expected, collected)}"
+                yield self._document.problem(("children", where, "expected"), reason)
+            yield from self._check_sent("children", where, rule.get("send", CHILDREN_DONE))
+
+    def _check_parent_ended(self, answers: Mapping[str, Any]) -> Iterable[Problem]:
+        for outcome, event in answers.items():
+            if not self._takers(event):
+                reason = f"no state takes the event {event!r}{self._suggest_event(event)}"
+                yield self._document.problem(("parent_ended", outcome), reason)
+
+    def _check_where(self, section: str, where: str, why: str) -> Iterable[Problem]:
+        """That a key names a state that can be active for a while, or the machine."""
+        state, whole = self._states.get(where), where == self._document.facts.get("machine")
+        place = (section, where)
+        if whole and state is not None:
+            yield self._document.problem(place, f"{where} is the machine and a state: rename one of them")
+        elif state is None and not whole:
+            yield self._document.problem(place, f"there is no state {where!r}{suggest(where, self._states)}")
+        elif state is not None and state.final:
+            yield self._document.problem(place, f"{where} is a final state: {why}")
+
+    def _check_after(self, where: str, deadline: Mapping[str, str]) -> Iterable[Problem]:
         try:
             after_ns = parse_duration(deadline["after"])
         except DurationError as error:
@@ -72,16 +97,16 @@ class _Facts:
                 yield self._document.problem(
                     ("deadlines", where, "after"), f"{deadline['after']} must be more than 0 and at most 10 years"
                 )
-        place = ("deadlines", where, "send")
-        takers = self._takers(deadline["send"])
+
+    def _check_sent(self, section: str, where: str, event: str) -> Iterable[Problem]:
+        place, state = (section, where, "send"), self._states.get(where)
+        takers = self._takers(event)
         if not takers:
-            yield self._document.problem(
-                place, f"no state takes the event {deadline['send']!r}{self._suggest_event(deadline['send'])}"
-            )
+            yield self._document.problem(place, f"no state takes the event {event!r}{self._suggest_event(event)}")
         elif state is not None and not any(_are_active_together(state, taker.source) for taker in takers):
             sources = ", ".join(dict.fromkeys(self._chart.paths.get(t.source.id, t.source.id) for t in takers))
             yield self._document.problem(
-                place, f"the event {deadline['send']!r} is not taken while {where} is active, only in {sources}"
+                place, f"the event {event!r} is not taken while {where} is active, only in {sources}"
             )
 
     def _check_outcomes(self, outcomes: Mapping[str, Any]) -> Iterable[Problem]:
@@ -132,6 +157,27 @@ def read_deadlines(facts: Mapping[str, Any]) -> dict[str, Deadline]:
         where: Deadline(parse_duration(deadline["after"]), deadline["send"])
         for where, deadline in _mapping(facts, "deadlines").items()
     }
+
+
+def read_children(facts: Mapping[str, Any]) -> dict[str, ChildrenRule]:
+    """The rules for children of checked facts."""
+    return {
+        where: ChildrenRule(
+            _COUNTS.get(rule.get("wait_for", "all"), rule.get("wait_for")),
+            rule.get("expected"),
+            rule.get("send", CHILDREN_DONE),
+        )
+        for where, rule in _mapping(facts, "children").items()
+    }
+
+
+def read_parent_ended(facts: Mapping[str, Any], chart: Chart) -> dict[str, str]:
+    """What checked facts say of the parent's end; where they say nothing, a time-out reaches down to a chart that has
+    an event for it."""
+    told = facts.get("parent_ended")
+    if told is None:
+        return {"timeout": "timeout"} if "timeout" in chart.events else {}
+    return dict(told)
 
 
 def _mapping(facts: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -6,8 +6,9 @@ from typing import Literal
 import msgspec
 
 from machines.errors import NewerSnapshotError, SnapshotError
+from machines.place import Place
 
-SNAPSHOT_FORMAT = 2
+SNAPSHOT_FORMAT = 3
 
 Status = Literal["waiting", "running", "ok", "error", "timeout", "cancelled"]
 
@@ -20,6 +21,26 @@ class Situation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     variables: dict[str, object] = {}
 
 
+class Children(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How many children a run has: that started, of these with a trace of their own, and that ended by outcome.
+
+    `latest_ns` is when the last of those that ended did (event time).
+    """
+
+    started: int = 0
+    apart: int = 0
+    ok: int = 0
+    error: int = 0
+    timeout: int = 0
+    cancelled: int = 0
+    latest_ns: int = 0
+
+    @property
+    def ended(self) -> int:
+        """How many have ended."""
+        return self.ok + self.error + self.timeout + self.cancelled
+
+
 class Snapshot(msgspec.Struct, array_like=True):
     """The folded state of one workflow. Times are nanoseconds since the epoch, event time.
 
@@ -30,6 +51,11 @@ class Snapshot(msgspec.Struct, array_like=True):
     path, with the time of entry. `deadlines` are due times by state path, or by the machine's name for the whole run;
     `overdue` holds those of them that were due already when they were set, with when the event that set them arrived.
     `progressive` is the machine's choice of export. `gaps` are the last ranges of sequence numbers that were given up.
+
+    `visits` counts how often each state was entered; it is None for a run that began before they were counted. `done`
+    says for which visit of a state (0: of the machine) it was last told that its children are done. `place` is where
+    the run stands among others, where it has a `parent`; `caller` the traceparent and tracestate that it continues.
+    `joining` is source and id of a start that waits for its parent. `in_parts` says that a part of the run was sent.
     """
 
     machine: str = ""
@@ -55,6 +81,13 @@ class Snapshot(msgspec.Struct, array_like=True):
     reason: str | None = None
     parent: str | None = None
     overdue: dict[str, int] = {}
+    visits: dict[str, int] | None = {}
+    children: Children = Children()
+    done: dict[str, int] = {}
+    place: Place | None = None
+    caller: tuple[str, str | None] | None = None
+    joining: tuple[str, str] | None = None
+    in_parts: bool = False
 
     @property
     def ended(self) -> bool:
@@ -66,7 +99,8 @@ _Fields = list[object]
 
 # From the fields of each older format to those of the next. The fields are an array: new ones stand at its end.
 _UPGRADES: dict[int, Callable[[_Fields], _Fields]] = {
-    1: lambda fields: fields[:22],  # it had no `overdue`: what it has set counts as set in time
+    1: lambda fields: [*fields[:22], {}],  # it had no `overdue`: what it has set counts as set in time
+    2: lambda fields: [*fields[:23], None],  # it did not count `visits`; whether a part was sent is not known either
 }
 
 _encoder = msgspec.msgpack.Encoder()

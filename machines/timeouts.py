@@ -9,6 +9,7 @@ import msgspec
 from machines.durations import format_duration
 from machines.events import Event
 from machines.instants import LATEST_NS
+from machines.messages import MESSAGE_POSITION, is_message
 from machines.snapshot import Snapshot
 
 DEADLINE_POSITION = "deadline:"  # a position that no ingress entry can have, so that nobody can forge a deadline
@@ -17,6 +18,11 @@ DEADLINE_POSITION = "deadline:"  # a position that no ingress entry can have, so
 def is_deadline(event: Event) -> bool:
     """Whether the event is a deadline that was due."""
     return event.position.startswith(DEADLINE_POSITION)
+
+
+def is_own(event: Event) -> bool:
+    """Whether Longspan made the event, as it does deadlines and messages: nobody sends such an event again."""
+    return is_deadline(event) or is_message(event)
 
 
 def deadline_key(event: Event) -> str:
@@ -45,9 +51,11 @@ def cancel_deadline(snapshot: Snapshot, key: str) -> None:
 def arrival_ns(event: Event, now_ms: int, snapshot: Snapshot) -> int:
     """When an event arrived, by its place in the ingress stream; not in the future, as producers may choose the place.
 
+    A message arrives when it was sent.
+
     A deadline that is set arrives when it is due, or with the event that set it where that was later.
     """
-    milliseconds = event.position.partition("-")[0]
+    milliseconds = event.position.removeprefix(MESSAGE_POSITION).partition("-")[0]
     if milliseconds.isdecimal():
         return min(int(milliseconds), now_ms) * 1_000_000
     return snapshot.overdue.get(deadline_key(event), event.time_ns) if is_deadline(event) else now_ms * 1_000_000

@@ -9,6 +9,7 @@ from heapq import heapify, heappop, heappush
 from machines.admission import AmbiguousMachineError, Hold, expected_sequence, find_hold, find_successor
 from machines.catalog import Catalog
 from machines.changes import Held
+from machines.events import Event
 from machines.snapshot import Snapshot
 
 _Numbered = list[tuple[int, int]]  # a heap of (sequence, ticket)
@@ -39,7 +40,7 @@ class Waitlist:
         self._since: dict[str, list[tuple[int, int]]] = {}  # by reason, heaps of (since_ms, ticket); some are outdated
         self._found: dict[int, Hold] = {}  # what they wait for as seen last, where that may be news
         self._catalog: Catalog | None = None
-        self._phase: tuple[str, str, int] | None = None
+        self._phase: tuple[str, str, int, bool] | None = None
         for waiting in held:
             self.add(waiting)
 
@@ -65,6 +66,17 @@ class Waitlist:
         if self._catalog is not None:
             heappush(self._open, ticket)
 
+    def find(self, name: tuple[str, str]) -> int | None:
+        """The ticket of the event with this source and id, or None."""
+        return next((t for t, held in self._held.items() if (held.event.source, held.event.id) == name), None)
+
+    def replace(self, ticket: int, event: Event) -> None:
+        """Let a waiting event be told otherwise, and be looked at again."""
+        held = self._held[ticket]
+        self._held[ticket] = Held(event, held.reason, held.since_ms)
+        if self._catalog is not None:
+            heappush(self._open, ticket)
+
     def take(self, ticket: int) -> Held:
         """Take an event out."""
         held = self._held.pop(ticket)
@@ -72,7 +84,10 @@ class Waitlist:
         return held
 
     def ready(self, catalog: Catalog, snapshot: Snapshot) -> int | None:
-        """The ticket of the first event that waits no longer, or never can be applied; None where there is none."""
+        """The ticket of the first event that waits no longer, or never can be applied; None where there is none.
+
+        A start that has not asked its parent yet is one of them.
+        """
         self._enter(catalog, snapshot)
         self._call_numbers(snapshot)
         while self._open:
@@ -83,7 +98,7 @@ class Waitlist:
                     hold = find_hold(catalog, snapshot, held.event)
                 except AmbiguousMachineError:
                     return ticket
-                if hold is None:
+                if hold is None or (hold is Hold.PARENT and snapshot.joining is None):
                     return ticket
                 self._found[ticket] = hold
                 self._put_aside(catalog, snapshot, ticket, held, hold)
@@ -135,7 +150,7 @@ class Waitlist:
     def _enter(self, catalog: Catalog, snapshot: Snapshot) -> None:
         """Look again at what a new phase may concern: the start, the end, another version, other machines."""
         status = "ended" if snapshot.ended else "waiting" if snapshot.status == "waiting" else "running"
-        phase = status, snapshot.machine, snapshot.version
+        phase = status, snapshot.machine, snapshot.version, snapshot.joining is None
         if catalog is not self._catalog:
             self._open = list(self._held)
             self._stuck: list[int] = []  # what no number helps

@@ -38,9 +38,14 @@ class Debts:
         self._add(refusal.partition, b"", partial(self._outbox.refuse, refusal.partition, refusal.span, refusal.fields))
 
     def acknowledge(self, partition: int, part: Acknowledgement, nonce: bytes) -> None:
-        """Something was sent under the lease with this nonce, and is to be acknowledged under the same."""
+        """Something was sent under the lease with this nonce, and is to be acknowledged under the same.
+
+        Children first: once their parent is acknowledged, nobody would come back to them.
+        """
 
         def write() -> None:
+            if part.children:
+                self._outbox.deliver_children(part.children, self._now_ms())
             self._outbox.acknowledge(partition, part.entry_ids, part.states, part.ended, self._now_ms(), nonce)
 
         self._add(partition, nonce, write)

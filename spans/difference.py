@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from machines.history import History, Run
+from machines.folded import Run
+from machines.history import History
 from machines.renaming import new_path
 from spans.plan import plan
 from spans.planned import PlannedSpan

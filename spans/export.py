@@ -2,17 +2,20 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from opentelemetry.sdk.trace import SpanLimits
 
-from spans.backlog import Acknowledgement, Backlog, HeldItem, acknowledge_settled
+from spans.backlog import Acknowledgement, Backlog, HeldItem, Settled, acknowledge_settled, in_requests
 from spans.backoff import Backoff
+from spans.carrying import Carrying
 from spans.debts import Debts
 from spans.dispatch import Dispatch, Refusal, Sender, Stop, Tally
 from spans.parcel import Packing, Parcel
 from streams.errors import SpoiltPartitionError, describe, trouble
+from streams.keys import partition_of
 from streams.outbox import Outbox, OutboxEntry
 from streams.resting import Resting
 
@@ -27,8 +30,6 @@ MOST_BYTES = 1_000_000
 BLOCK_MS = 500
 LONGEST_WAIT_SECONDS = 2.0  # for Redis: what was sent is acknowledged as soon as it is back
 FIRST_ENTRY = b"0-0"
-
-Settled = tuple[HeldItem, Parcel]
 
 
 class Leases(Protocol):
@@ -62,6 +63,7 @@ class Exporter:
         self._outbox = outbox
         self._leases = leases
         self._packing = Packing(outbox, namespace, limits)
+        self._carrying = Carrying(outbox, namespace, limits)
         self._dispatch = Dispatch(sender, now_ms, spread)
         self._resting = Resting(_log, "Partition %d is not exported: %s", now_ms)
         self._debts = Debts(outbox, now_ms, self._resting)
@@ -123,7 +125,7 @@ class Exporter:
                 self._owe(empty.partition, Acknowledgement([empty.entry_id]))
             self._settle_debts()
         chunk = self._backlog.take(MOST_ITEMS, MOST_RECORDS)
-        for batch in _batches(self._pack(chunk)):
+        for batch in in_requests(self._pack(chunk), MOST_SPANS, MOST_BYTES):
             if not self._send(batch, stop):
                 self._forget()
                 break
@@ -158,7 +160,7 @@ class Exporter:
     def _send(self, batch: list[Settled], stop: Stop) -> bool:
         """Send, and acknowledge after each request what it has settled; false where something is not settled."""
         left = batch = [pair for pair in batch if pair[1].partition not in self._debts]
-        troubled = [parcel for _, parcel in batch if parcel.trouble]
+        troubled = [parcel for _, parcel in batch if parcel.trouble or parcel.losses]
         if self._are_lost({parcel.partition for parcel in troubled}):
             return False
         for parcel in troubled:
@@ -189,28 +191,41 @@ class Exporter:
         for number in held:
             self._after.setdefault(number, FIRST_ENTRY)
 
-    def _pack(self, chunk: Sequence[HeldItem]) -> list[Settled]:
+    def _pack(self, chunk: Sequence[HeldItem]) -> Iterator[Settled]:
+        """Parcels one by one: children are brought in when it is their parent's turn."""
         by_partition: dict[int, list[HeldItem]] = {}
         for held in chunk:
             by_partition.setdefault(held.entry.partition, []).append(held)
-        packed = [
-            pair
-            for number, helds in by_partition.items()
-            for pair in zip(helds, self._packing.pack(number, [held.item for held in helds]), strict=True)
-        ]
-        for reason in {parcel.left for _, parcel in packed} - self._told:
-            if reason:
-                self._told.add(reason)
-                _log.warning("Traces stay in the outbox for an exporter of a newer version of Longspan: %s", reason)
-        return [pair for pair in packed if not pair[1].left]
+        for number, helds in by_partition.items():
+            parcels = deque(self._packing.pack(number, [held.item for held in helds]))
+            left: set[tuple[str, int]] = set()  # runs: what comes behind that part of one stays behind it
+            for held in helds:
+                parcel, run = parcels.popleft(), (held.item.workflow_id, held.item.run)
+                self._carrying.bring(parcel)
+                if parcel.left:
+                    left.add(run)
+                    self._note_left(parcel.left)
+                if run not in left:
+                    yield held, parcel
+
+    def _note_left(self, reason: str) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            _log.warning("Traces stay in the outbox for an exporter of a newer version of Longspan: %s", reason)
 
     def _note_trouble(self, parcel: Parcel) -> None:
         item = parcel.item
+        if parcel.trouble:
+            self._refuse_run(parcel.partition, item.workflow_id, item.run, parcel.trouble)
+        for workflow_id, run, reason in parcel.losses:
+            self._refuse_run(partition_of(workflow_id, self._outbox.partitions), workflow_id, run, reason)
+
+    def _refuse_run(self, partition: int, workflow_id: str, run: int, reason: str) -> None:
         self.tally.unreadable += 1
-        about = {"workflow_id": item.workflow_id, "run": item.run, "partition": parcel.partition}
-        _log.warning("Run %d of workflow %r has no trace: %s", item.run, item.workflow_id, parcel.trouble, extra=about)
-        fields = {"status": "", "reason": parcel.trouble, "workflow": item.workflow_id, "run": str(item.run)}
-        self._debts.refuse(Refusal(parcel.partition, b"", fields))
+        about = {"workflow_id": workflow_id, "run": run, "partition": partition}
+        _log.warning("Run %d of workflow %r has no trace: %s", run, workflow_id, reason, extra=about)
+        fields = {"status": "", "reason": reason, "workflow": workflow_id, "run": str(run)}
+        self._debts.refuse(Refusal(partition, b"", fields))
 
     def _owe(self, number: int, part: Acknowledgement) -> None:
         self._debts.acknowledge(number, part, self._held[number])
@@ -230,19 +245,3 @@ class Exporter:
         """Begin again at the first entry that is not acknowledged."""
         self._backlog = Backlog()
         self._after: dict[int, bytes] = {}
-
-
-def _batches(settled: Iterable[Settled]) -> Iterator[list[Settled]]:
-    """Requests: all spans of an item in one, and as many items as fit."""
-    batch: list[Settled] = []
-    spans = size = 0
-    for pair in settled:
-        parcel_bytes = sum(map(len, pair[1].spans))
-        if batch and (spans + len(pair[1].spans) > MOST_SPANS or size + parcel_bytes > MOST_BYTES):
-            yield batch
-            batch, spans, size = [], 0, 0
-        batch.append(pair)
-        spans += len(pair[1].spans)
-        size += parcel_bytes
-    if batch:
-        yield batch

@@ -34,7 +34,7 @@ def keep_within(limits: SpanLimits, span: PlannedSpan) -> PlannedSpan:
     if _limits_events(limits):
         changes["events"] = [_keep_event_within(limits, event) for event in events]
     if limits.max_links is not None and len(links) > limits.max_links:
-        changes["dropped_links"] = len(links) - limits.max_links
+        changes["dropped_links"] = span.dropped_links + len(links) - limits.max_links
         changes["links"] = links[: limits.max_links]
     return msgspec.structs.replace(span, **changes) if changes else span
 

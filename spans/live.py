@@ -34,7 +34,8 @@ class LiveTrace(NamedTuple):
 
     `ended` are the newest spans that ended, in order of ending; `left_out` counts the older ones. `open` are those
     that have not: the workflow span, then state spans in order of entry. They end now, their status is unset, and
-    they say `workflow.open`. `outcome` is that of a run that has ended.
+    they say `workflow.open`. `outcome` is that of a run that has ended. `root_name` is the machine of the run whose
+    trace it is: its own, or its topmost parent's.
     """
 
     trace_id: str
@@ -42,6 +43,7 @@ class LiveTrace(NamedTuple):
     open: Sequence[PlannedSpan]
     left_out: int
     outcome: Outcome | None
+    root_name: str
 
     @property
     def spans(self) -> list[PlannedSpan]:
@@ -80,7 +82,15 @@ def collect_ended(
     count = len(told)
     following = iter(records)
     while part := list(islice(following, _RECORDS_AT_ONCE)):
-        spans, state = plan(namespace, workflow_id, header, part, state, event_limit=limits.max_events)
+        spans, state, _ = plan(
+            namespace,
+            workflow_id,
+            header,
+            part,
+            state,
+            event_limit=limits.max_events,
+            link_limit=limits.max_links,
+        )
         ended.extend(keep_within(limits, span) for span in spans[-shown:])
         count += len(spans)
         outcome = next((record.outcome for record in part if record.outcome), outcome)
@@ -93,7 +103,9 @@ def add_open(
     """The trace at `now_ns`: what has ended, and what is open then. Raises PlanError."""
     trace = RunTrace(namespace, workflow_id, header, ended.state)
     is_open = [keep_within(limits, span) for span in trace.tell_open(now_ns)]
-    return LiveTrace(f"{trace.trace_id:032x}", ended.spans, is_open, ended.left_out, ended.outcome)
+    place = trace.state.place
+    root_name = header.machine if place is None or place.apart is not None else place.top.machine
+    return LiveTrace(f"{trace.trace_id:032x}", ended.spans, is_open, ended.left_out, ended.outcome, root_name)
 
 
 def in_tree_order(spans: Sequence[PlannedSpan]) -> list[PlannedSpan]:

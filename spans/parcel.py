@@ -7,11 +7,12 @@ from msgspec.structs import replace
 from opentelemetry.sdk.trace import SpanLimits
 
 from machines.errors import MachinesError, NewerSnapshotError, SnapshotError
-from machines.journal import decode_journal
+from machines.journal import Header, Record, decode_journal
+from machines.messages import is_of_child
 from spans.errors import SpansError
 from spans.limits import keep_within
 from spans.otlp import encode_span
-from spans.plan import plan
+from spans.plan import Carried, plan
 from spans.trace_state import TraceState, decode_trace_state, encode_trace_state
 from streams.outbox import Outbox, OutboxItem
 
@@ -24,6 +25,8 @@ class Parcel:
     that they were planned from. `trouble` says why the journal could not be told, and then there are no spans.
     `left` says why the run is left to an exporter of a newer version: then nothing of it is sent or acknowledged.
     `unsettled` counts the spans that were neither accepted nor set aside: always the last ones.
+    `carried` are the children whose spans are still to be brought in among these; `brought` those that were, or never
+    can be: workflow id and run. `losses` says of the latter why.
     """
 
     partition: int
@@ -34,11 +37,19 @@ class Parcel:
     trouble: str = ""
     left: str = ""
     unsettled: int = 0
+    carried: list[Carried] = field(default_factory=list)
+    brought: list[tuple[str, int]] = field(default_factory=list)
+    losses: list[tuple[str, int, str]] = field(default_factory=list)
 
     @property
     def trace_ids(self) -> set[str]:
         """The trace ids of its spans, in hexadecimal digits."""
         return {span[2:18].hex() for span in self.spans}
+
+    def fill(self, spans: list[bytes]) -> None:
+        """These are its spans; those that were settled before are left out."""
+        self.spans = spans[self.origin.settled :] if self.origin is not None else spans
+        self.unsettled = len(self.spans)
 
     def progress(self) -> bytes | None:
         """The trace state that passes over the spans which are settled; None where none or all of them are."""
@@ -59,34 +70,36 @@ class Packing:
     def pack(self, partition: int, items: Sequence[OutboxItem]) -> list[Parcel]:
         """A parcel for each item, in their order. Raises what the outbox raises when Redis cannot be reached.
 
-        Of several items of one run the last stands for all: it goes furthest.
+        Of several items of one run the last stands for all: it goes furthest. Only where children are sent with the
+        run each stands for itself, so that no request grows with what is waiting.
         """
-        furthest = {(item.workflow_id, item.run): item for item in items}
         parcels = [Parcel(partition, item) for item in items]
-        active = [parcel for parcel in parcels if furthest[parcel.item.workflow_id, parcel.item.run] is parcel.item]
-        stored = self._outbox.states(partition, [parcel.item for parcel in active])
-        wanted: list[tuple[Parcel, TraceState | None]] = []
-        for parcel, encoded in zip(active, stored, strict=True):
+        runs: dict[tuple[str, int], list[Parcel]] = {}
+        for parcel in parcels:
+            runs.setdefault((parcel.item.workflow_id, parcel.item.run), []).append(parcel)
+        stored = self._outbox.states(partition, [parts[-1].item for parts in runs.values()])
+        wanted: list[tuple[list[Parcel], TraceState | None]] = []
+        for parts, encoded in zip(runs.values(), stored, strict=True):
             try:
                 state = None if encoded is None else decode_trace_state(encoded)
             except NewerSnapshotError as error:
-                parcel.left = str(error)
+                parts[-1].left = str(error)
                 continue
             except SnapshotError as error:
-                parcel.trouble = str(error)
+                parts[-1].trouble = str(error)
                 continue
-            if state is None or state.index < parcel.item.entries:
-                wanted.append((parcel, state))
-        starts = [(parcel.item, 1 if state is None else state.index) for parcel, state in wanted]
-        for (parcel, state), entries in zip(wanted, self._journals(partition, starts), strict=True):
+            if state is None or state.index < parts[-1].item.entries:
+                wanted.append((parts, state))
+        starts = [(parts[-1].item, 1 if state is None else state.index) for parts, state in wanted]
+        for (parts, state), entries in zip(wanted, self._journals(partition, starts), strict=True):
             try:
-                self._fill(parcel, entries, state)
+                self._fill(parts, entries, state)
             except NewerSnapshotError as error:
-                parcel.left = str(error)
+                parts[-1].left = str(error)
             except (MachinesError, SpansError) as error:
-                parcel.trouble = str(error)
+                parts[-1].trouble = str(error)
             except Exception as error:  # one run's bad data must not hold up the others
-                parcel.trouble = f"its journal cannot be read: {type(error).__name__}: {error}"
+                parts[-1].trouble = f"its journal cannot be read: {type(error).__name__}: {error}"
         return parcels
 
     def _journals(self, partition: int, starts: Sequence[tuple[OutboxItem, int]]) -> list[list[bytes]]:
@@ -101,22 +114,40 @@ class Packing:
             self._outbox.states(partition, [starts[0][0]])
             return [[]]
 
-    def _fill(self, parcel: Parcel, entries: list[bytes], state: TraceState | None) -> None:
-        item = parcel.item
+    def _fill(self, parts: list[Parcel], entries: list[bytes], state: TraceState | None) -> None:
+        last = parts[-1]
+        item = last.item
         held = len(entries) if state is None else state.index - 1 + len(entries)
         if not entries or held < item.entries:
-            parcel.trouble = f"its journal holds {held if entries else 0} of {item.entries} entries"
+            last.trouble = f"its journal holds {held if entries else 0} of {item.entries} entries"
             return
         header, records = decode_journal(entries)
-        spans, after = plan(
-            self._namespace, item.workflow_id, header, records, state, event_limit=self._limits.max_events
+        for parcel in parts if any(is_of_child(record.event) for record in records) else [last]:
+            begin = 1 if state is None else state.index
+            if parcel.item.entries > begin:
+                count = parcel.item.entries - begin
+                state = self._plan(parcel, header, records[:count], state)
+                del records[:count]
+        if item.last and (state is None or not state.ended):
+            last.trouble = f"its journal does not end within {item.entries} entries"
+            last.spans, last.carried, last.unsettled, last.state = [], [], 0, None
+
+    def _plan(self, parcel: Parcel, header: Header, records: list[Record], state: TraceState | None) -> TraceState:
+        spans, after, parcel.carried = plan(
+            self._namespace,
+            parcel.item.workflow_id,
+            header,
+            records,
+            state,
+            event_limit=self._limits.max_events,
+            link_limit=self._limits.max_links,
         )
-        if item.last and not after.ended:
-            parcel.trouble = f"its journal does not end within {item.entries} entries"
-            return
         parcel.origin = TraceState(1, after.trace) if state is None else state
         after.settled = 0
-        unsent = spans[parcel.origin.settled :]
-        parcel.spans = [encode_span(keep_within(self._limits, span)) for span in unsent]
-        parcel.unsettled = len(parcel.spans)
+        encoded = [encode_span(keep_within(self._limits, span)) for span in spans]
+        if parcel.carried:
+            parcel.spans = encoded  # what was settled among them is known when all are there
+        else:
+            parcel.fill(encoded)
         parcel.state = encode_trace_state(after)
+        return after

@@ -10,7 +10,7 @@ from machines.journal import Header, Record
 from spans.errors import PlanError
 from spans.limits import keep_within
 from spans.otlp import encode_span
-from spans.plan import plan
+from spans.plan import Plan, plan
 from spans.planned import PlannedSpan
 from spans.trace_state import TraceState, decode_trace_state
 from streams.deliveries import Part
@@ -64,14 +64,34 @@ def _plan(
     part: Part | None,
 ) -> Iterator[PlannedSpan]:
     state: TraceState | None = None
+
+    def follow(group: list[Record]) -> Plan:
+        return plan(
+            namespace,
+            workflow_id,
+            header,
+            group,
+            state,
+            event_limit=limits.max_events,
+            link_limit=limits.max_links,
+        )
+
     sent = records if part is None else islice(records, part.entries - 1)
     while group := list(islice(sent, _RECORDS_AT_ONCE)):
-        spans, state = plan(namespace, workflow_id, header, group, state, event_limit=limits.max_events)
+        spans, state, _ = follow(group)
         yield from spans
     if part is None and (state is None or not state.ended):
         raise PlanError(workflow_id, header.run, "its last record does not end it")
     left = 0 if part is None else part.spans
-    while left and (group := list(islice(records, _RECORDS_AT_ONCE))):
-        spans, state = plan(namespace, workflow_id, header, group, state, event_limit=limits.max_events)
-        yield from spans[:left]
-        left -= min(left, len(spans))
+    while left > 0 and (group := list(islice(records, _RECORDS_AT_ONCE))):
+        spans, state, carried = follow(group)
+        # Spans of children were sent among them: those are told with the children.
+        before = 0
+        for after, child in carried:
+            yield from spans[before : min(after, before + left)]
+            left -= min(after - before, left) + child.spans
+            before = after
+            if left <= 0:
+                return
+        yield from spans[before : before + left]
+        left -= len(spans) - before

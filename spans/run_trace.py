@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from machines.attributes import AttributeValue
 from machines.events import Event
 from machines.journal import Header, Outcome
+from machines.messages import ChildEnded, ChildStarted
 from spans.errors import PlanError
 from spans.ids import STARTED_PATH, WORKFLOW_PATH, SpanId, TraceId, span_id, trace_id
+from spans.own_trace import continued_caller, find_context, first_links, root_link
 from spans.planned import PlannedEvent, PlannedLink, PlannedSpan, SpanStatus
 from spans.trace_context import read_caller
 from spans.trace_state import OpenSpan, TraceState, copy_trace_state, open_spans
@@ -18,7 +20,7 @@ _STATUS: dict[Outcome, SpanStatus] = {"ok": "ok", "error": "error", "timeout": "
 class RunTrace:
     """`state` is what is open, `spans` are those that ended since this object was made, in order of ending.
 
-    `trace_id` is what they carry: the run's own, or its caller's.
+    `trace_id` is what they carry: the run's own, its caller's or that of its topmost parent.
     """
 
     def __init__(self, namespace: str, workflow_id: str, header: Header, state: TraceState | None) -> None:
@@ -38,7 +40,7 @@ class RunTrace:
             "workflow.version": header.version if self.state.version is None else self.state.version,
             "workflow.run": header.run,
         }
-        self._continue_caller()
+        self._find_context()
 
     @property
     def declared(self) -> Sequence[str]:
@@ -52,26 +54,23 @@ class RunTrace:
 
     def start(self, event: Event) -> None:
         """Open the workflow span with the run's first event."""
-        header, state = self.header, self.state
-        links = []
-        if header.trace == "continue":
-            state.caller = read_caller(event.traceparent, event.tracestate)
-            self._continue_caller()
-        elif header.run > 1:
-            former = trace_id(self._namespace, header.machine, self._workflow_id, header.run - 1)
-            root = span_id(former, WORKFLOW_PATH, 0)
-            links.append(PlannedLink(f"{former:032x}", f"{root:016x}", remote=False))
+        state, place = self.state, event.place
+        state.caller, state.place = continued_caller(self.header, event), place
+        self._find_context()
+        links = first_links(self._namespace, self._workflow_id, self.header, event)
         root = span_id(self._own, WORKFLOW_PATH, 0)
         start_ns = event.time_ns
-        state.workflow = OpenSpan(WORKFLOW_PATH, 0, root, WORKFLOW_PATH, start_ns, 0, start_ns, [], links)
+        if place is not None and place.apart is None:  # nor may a child begin before the span that it lies in
+            start_ns = max(start_ns, place.not_before_ns)
+        skew_ns = start_ns - event.time_ns
+        state.workflow = OpenSpan(WORKFLOW_PATH, 0, root, WORKFLOW_PATH, start_ns, skew_ns, start_ns, [], links)
 
     def tell_started(self, workflow: OpenSpan) -> None:
         """The span that shows, before anything has ended, that the run has begun."""
-        name = f"{self.header.machine} started"
+        name, attributes = f"{self.header.machine} started", dict(self._common)
         identity = span_id(self._own, STARTED_PATH, 0)
         started = OpenSpan(STARTED_PATH, 0, identity, WORKFLOW_PATH, workflow.start_ns, 0, workflow.start_ns, [], [])
-        attributes = self._common | self.state.attributes
-        self.spans.append(self._span(started, workflow.span_id, name, workflow.start_ns, attributes, "unset", None))
+        self.spans.append(self._span(started, workflow.span_id, name, workflow.start_ns, 0, attributes, "unset", None))
 
     def enter(self, path: str, event: Event) -> None:
         """Open the span of a state's next visit. Raises PlanError where the state is active already."""
@@ -115,10 +114,9 @@ class RunTrace:
         span = self._workflow()
         state.workflow = None
         state.ended = True
-        end_ns, skew_ns = _close(span, event.time_ns)
-        status = _STATUS[outcome]
+        status, closed = _STATUS[outcome], _close(span, event.time_ns)
         said = message if status == "error" else None
-        self.spans.append(self._workflow_span(span, end_ns, skew_ns, {"workflow.outcome": outcome}, status, said))
+        self.spans.append(self._workflow_span(span, *closed, {"workflow.outcome": outcome}, status, said))
 
     def tell_open(self, now_ns: int) -> list[PlannedSpan]:
         """The spans that are open, as they are at `now_ns`: the workflow span, then state spans in order of entry.
@@ -148,15 +146,24 @@ class RunTrace:
             path = cut
         return self._workflow()
 
+    def link_child(self, child: ChildStarted | ChildEnded) -> None:
+        """The workflow span is linked to a child that has a trace of its own."""
+        self._workflow().links.append(root_link(self._namespace, child.machine, child.id, child.run))
+
+    def cover(self, child: ChildEnded) -> None:
+        """The span that a child lies in, or what is still open around it, goes on until the child's end."""
+        span = self.state.open.get(child.state)
+        if span is None or span.visit != child.visit:
+            span = self.enclosing(child.state)
+        span.latest_end_ns = max(span.latest_end_ns, child.ended_ns)
+
     def contradiction(self, reason: str) -> PlanError:
         """The error for a record that contradicts the ones before it."""
         return PlanError(self._workflow_id, self.header.run, reason)
 
-    def _continue_caller(self) -> None:
-        caller = self.state.caller
-        self.trace_id = self._own if caller is None else TraceId(int(caller.trace_id, 16))
-        self._caller_span_id = None if caller is None else SpanId(int(caller.span_id, 16))
-        self._tracestate = None if caller is None else caller.tracestate
+    def _find_context(self) -> None:
+        self._context = find_context(self._namespace, self._own, self.state.caller, self.state.place)
+        self.trace_id = self._context.trace_id
 
     def _workflow(self) -> OpenSpan:
         if self.state.workflow is None:
@@ -182,11 +189,8 @@ class RunTrace:
         message: str | None,
     ) -> PlannedSpan:
         attributes = {**self._common, "workflow.state": span.path, "workflow.visit": span.visit, **marks}
-        if skew_ns:
-            attributes["workflow.clock_skew_ms"] = -(-skew_ns // _MILLISECOND_NS)
-        attributes.update(self.state.attributes)
         name = span.path.rpartition(".")[2]
-        return self._span(span, parent.span_id, name, end_ns, attributes, status, message)
+        return self._span(span, parent.span_id, name, end_ns, skew_ns, attributes, status, message)
 
     def _workflow_span(
         self,
@@ -200,10 +204,10 @@ class RunTrace:
         attributes = {**self._common, **marks}
         if self.state.parent is not None:
             attributes["workflow.parent"] = self.state.parent
-        if skew_ns:
-            attributes["workflow.clock_skew_ms"] = -(-skew_ns // _MILLISECOND_NS)
-        attributes.update(self.state.attributes)
-        return self._span(span, self._caller_span_id, self.header.machine, end_ns, attributes, status, message)
+        if self.state.place is not None and self.state.place.apart is not None:
+            attributes["workflow.apart"] = self.state.place.apart
+        parent_id = self._context.parent_id
+        return self._span(span, parent_id, self.header.machine, end_ns, skew_ns, attributes, status, message)
 
     def _span(
         self,
@@ -211,10 +215,14 @@ class RunTrace:
         parent_id: SpanId | None,
         name: str,
         end_ns: int,
+        skew_ns: int,
         attributes: dict[str, AttributeValue],
         status: SpanStatus,
         message: str | None,
     ) -> PlannedSpan:
+        if skew_ns:
+            attributes["workflow.clock_skew_ms"] = -(-skew_ns // _MILLISECOND_NS)
+        attributes.update(self.state.attributes)
         return PlannedSpan(
             trace_id=self.trace_id,
             span_id=span.span_id,
@@ -229,9 +237,10 @@ class RunTrace:
             links=span.links,
             status=status,
             message=message,
-            parent_remote=span.path == WORKFLOW_PATH and parent_id is not None,
-            tracestate=self._tracestate,
+            parent_remote=span.path == WORKFLOW_PATH and self._context.is_remote,
+            tracestate=self._context.tracestate,
             dropped_events=span.dropped_events,
+            dropped_links=span.dropped_links,
         )
 
 

@@ -5,18 +5,20 @@ from typing import Any
 import msgspec
 
 from machines.errors import NewerSnapshotError, SnapshotError
+from machines.place import Place
 from spans.ids import SpanId
 from spans.planned import PlannedEvent, PlannedLink
 from spans.trace_context import Caller
 
-TRACE_STATE_FORMAT = 2
+TRACE_STATE_FORMAT = 3
 
 
 class OpenSpan(msgspec.Struct, array_like=True, gc=False):
     """A span that has begun and not ended.
 
     `parent` is the enclosing open path (empty: the workflow span). `start_ns` is clamped, `skew_ns` says by how much;
-    `latest_end_ns` is the latest end of its children, or its own start. `dropped_events` counts events let go.
+    `latest_end_ns` is the latest end of its children, or its own start. `dropped_events` and `dropped_links`
+    count those let go.
     """
 
     path: str
@@ -29,6 +31,7 @@ class OpenSpan(msgspec.Struct, array_like=True, gc=False):
     events: list[PlannedEvent]
     links: list[PlannedLink]
     dropped_events: int = 0
+    dropped_links: int = 0
 
 
 class TraceState(msgspec.Struct, array_like=True):
@@ -55,6 +58,7 @@ class TraceState(msgspec.Struct, array_like=True):
     version: int | None = None
     declared: list[str] | None = None
     settled: int = 0
+    place: Place | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -67,7 +71,8 @@ def encode_trace_state(state: TraceState) -> bytes:
 
 
 def decode_trace_state(stored: bytes) -> TraceState:
-    """The trace state of a stored form; format 1 is format 2 of a run that never moved to another version.
+    """The trace state of a stored form; older formats are this one of a run that never moved to another version,
+    and has no place.
 
     Raises NewerSnapshotError when a newer version wrote it, SnapshotError for rubbish.
     """
@@ -86,7 +91,8 @@ def copy_trace_state(state: TraceState) -> TraceState:
     replace = msgspec.structs.replace
     return replace(
         state,
-        workflow=state.workflow and replace(state.workflow, events=list(state.workflow.events)),
+        workflow=state.workflow
+        and replace(state.workflow, events=list(state.workflow.events), links=list(state.workflow.links)),
         open={path: replace(span, events=list(span.events)) for path, span in state.open.items()},
         visits=dict(state.visits),
     )

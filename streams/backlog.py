@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from streams.client import Client
-from streams.errors import BacklogFullError, check_type
+from streams.errors import BacklogFullError, check_type, or_else
 from streams.keys import Keys
 from streams.resending import SCRIPT_ARGUMENTS, flatten
 from streams.scripts import APPEND
@@ -59,4 +59,4 @@ class Backlog:
             [("XLEN", self._keys.of(partition).events) for partition in range(partitions)], raise_on_error=False
         )
         # The last entry that was applied stays in the stream; a key of another type is the worker's to tell of.
-        return sum(max(0, reply - 1) for reply in replies if isinstance(reply, int))
+        return sum(max(0, or_else(reply, 1) - 1) for reply in replies)

@@ -8,8 +8,10 @@ import msgspec
 
 from machines.changes import Dead, Limits
 from machines.errors import NewerSnapshotError, SnapshotError
-from machines.events import Event, decode_event
+from machines.events import Event
+from machines.family import answer_unheard
 from machines.interpreter import FAULTS
+from machines.messages import is_message
 from machines.parked import Discard, discard
 from machines.run import Interpreters
 from machines.timeouts import cancel_deadline, deadline_key, is_deadline, is_running
@@ -17,21 +19,18 @@ from machines.workflow import Workflow
 from streams.beginnings import NameTrace
 from streams.client import Client
 from streams.commit import Commit, Indexed, index, run_commits
-from streams.errors import UNREADABLE, KeyTypeError, NewerDataError
+from streams.errors import KeyTypeError, NewerDataError
 from streams.keys import Keys
 from streams.lease import Lease
 from streams.listed import POSTPONE_MS
-from streams.parked import DISCARD
+from streams.orders import Broadcast, Entry, Order, find_subjects, read_orders
 from streams.residence import Residence
 from streams.schedule import FIRED
 from streams.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
-Entry = tuple[bytes, Sequence[bytes]]
-Order = Event | Discard  # what an entry asks for
 Spoilt = dict[str | tuple[str, str, str], tuple[str, str]]  # workflow id, or an event's place -> (reason, detail)
-_decode_discard = msgspec.msgpack.Decoder(Discard).decode
 
 
 class Folder:
@@ -59,12 +58,16 @@ class Folder:
         self._residence = residence
         self._statistics = statistics
         self.results: Counter[str] = Counter()
+        self.senders: set[int] = set()  # partitions that have committed messages
 
     def fold(
         self, batch: Mapping[int, Sequence[Entry]], leases: Mapping[int, Lease], now_ms: int
     ) -> dict[int, Exception]:
         """Fold and commit; the partitions that failed, with the reason. Raises redis.RedisError."""
-        events = {partition: self._read(partition, entries) for partition, entries in batch.items()}
+        events = {
+            partition: read_orders(self._keys.of(partition).events, entries, partition)
+            for partition, entries in batch.items()
+        }
         spoilt: dict[int, Spoilt] = {partition: {} for partition in batch}
         failed: dict[int, Exception] = {}
         remaining = dict(events)
@@ -104,22 +107,13 @@ class Folder:
         if outcome is not None:
             self._residence.forget(partition)
             raise outcome
-        self._statistics.ended(commit.endings)
+        self._note(partition, commit)
 
-    def _read(self, partition: int, entries: Sequence[Entry]) -> list[Order]:
-        events: list[Order] = []
-        for entry_id, fields in entries:
-            try:
-                if fields[0] == DISCARD:
-                    events.append(_decode_discard(fields[1]))
-                    continue
-                if fields[0] != b"e":
-                    raise ValueError(fields[0])
-                events.append(decode_event(fields[1]))
-            except (ValueError, *UNREADABLE):
-                place = f"{self._keys.of(partition).events.decode()} {entry_id.decode()}"
-                logger.error("an entry that no router wrote was passed over: %s", place, extra={"partition": partition})
-        return events
+    def _note(self, partition: int, commit: Commit) -> None:
+        """What was committed."""
+        self._statistics.ended(commit.endings)
+        if commit.outgoing:
+            self.senders.add(partition)
 
     def _try(
         self,
@@ -129,9 +123,7 @@ class Folder:
         spoilt: Mapping[int, Spoilt],
         now_ms: int,
     ) -> dict[int, Exception | None]:
-        subjects = {
-            partition: dict.fromkeys(event.subject for event in events) for partition, events in remaining.items()
-        }
+        subjects = {partition: find_subjects(events) for partition, events in remaining.items()}
         loaded = self._residence.fetch(subjects)
         outcomes: dict[int, Exception | None] = {}
         commits, tallies = [], {}
@@ -154,7 +146,7 @@ class Folder:
         self._statistics.committed(began)
         for partition, commit, _, _ in commits:
             if outcomes[partition] is None:
-                self._statistics.ended(commit.endings)
+                self._note(partition, commit)
         for partition, outcome in outcomes.items():
             if outcome is None:
                 self.results.update(tallies[partition])
@@ -176,6 +168,9 @@ class Folder:
         commit, tally = target
         touched: dict[str, tuple[Workflow, Indexed]] = {}
         for event in events:
+            if isinstance(event, Broadcast):
+                commit.outgoing.spread(event.message)
+                continue
             workflow = loaded[partition, event.subject]
             if isinstance(workflow, SnapshotError):
                 spoilt.setdefault(event.subject, ("unreadable", str(workflow)))
@@ -193,6 +188,7 @@ class Folder:
                     )
                     continue
                 if why is not None:
+                    commit.outgoing.send(answer_unheard(event, why[1]) if is_message(event) else ())
                     commit.add_dead(Dead(event, why[0], "subject", why[1]))
                     tally["dead"] += 1
                     if is_deadline(event) and isinstance(workflow, Workflow):  # it has had its turn, later ones go on
@@ -217,7 +213,7 @@ class Folder:
     def _blame(self, partition: int, error: KeyTypeError, events: Sequence[Order], spoilt: Spoilt) -> bool:
         """Whether a key of one workflow holds the wrong type; its events become dead letters then."""
         subject = self._keys.of(partition).subject_of(error.key)
-        if subject is None or subject in spoilt or all(event.subject != subject for event in events):
+        if subject is None or subject in spoilt or subject not in find_subjects(events):
             return False
         spoilt[subject] = ("wrong-key-type", str(error))
         return True

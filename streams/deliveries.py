@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from streams.candidates import Position, Ranked
+from streams.candidates import Position
 from streams.client import Client
 from streams.commit import UNDELIVERED
 from streams.keys import Keys, partition_of, run_member, split_run_member
 from streams.status import find_workflow, read_views
+from streams.walks import Ranked
 
 PAGE = 200  # runs that are looked up at once
 _RUNS_AT_ONCE = 16

@@ -9,6 +9,7 @@ import msgspec
 from streams.client import Client, read_streams
 from streams.commit import CHANGES_KEPT
 from streams.errors import UNREADABLE, KeyTypeError, or_else
+from streams.exchange import Command
 from streams.keys import Keys
 from streams.resting import Resting
 
@@ -33,10 +34,16 @@ class Behind(NamedTuple):
 
 def read_positions(client: Client, keys: Keys, partitions: Iterable[int]) -> list[bytes]:
     """Where the streams of changes end now. Raises redis.RedisError."""
-    replies = client.call_all(
-        (("XREVRANGE", keys.of(partition).changes, "+", "-", "COUNT", 1) for partition in partitions),
-        raise_on_error=False,
-    )
+    return told_positions(client.call_all(position_commands(keys, partitions), raise_on_error=False))
+
+
+def position_commands(keys: Keys, partitions: Iterable[int]) -> list[Command]:
+    """The commands that ask for it; `told_positions` reads the answers."""
+    return [("XREVRANGE", keys.of(partition).changes, "+", "-", "COUNT", 1) for partition in partitions]
+
+
+def told_positions(replies: Iterable[object]) -> list[bytes]:
+    """Where streams end, from what the commands of `position_commands` were answered. Raises redis.ResponseError."""
     return [entries[0][0] if (entries := or_else(reply, [])) else START for reply in replies]
 
 

@@ -63,7 +63,7 @@ def differences(
 
 
 def attribute_texts(value: object) -> list[str]:
-    """The texts by which an attribute is found: text as it is, anything else as JSON, a list by each element."""
+    """An attribute as texts: text as it is, anything else as JSON, a list by each element."""
     if value is None:
         return []
     if isinstance(value, str):
@@ -71,6 +71,11 @@ def attribute_texts(value: object) -> list[str]:
     if isinstance(value, list):
         return [text for element in value for text in attribute_texts(element)]
     return [msgspec.json.encode(value).decode()]
+
+
+def searched_texts(value: object) -> list[str]:
+    """The texts by which workflows with an attribute are found: of a list its first LIST_LIMIT elements."""
+    return attribute_texts(value)[:LIST_LIMIT]
 
 
 def spell(text: str, started_ms: int | None = None) -> bytes:
@@ -112,5 +117,5 @@ def _spelled(member: bytes, listing: Listing | None) -> Iterator[Entry]:
     if listing.parent is not None:
         yield CHILDREN, spell(listing.parent, started_ms) + member
     for name, value in listing.attributes.items():
-        for text in attribute_texts(value)[:LIST_LIMIT]:
+        for text in searched_texts(value):
             yield f"attr:{name}".encode(), spell(text, started_ms) + member

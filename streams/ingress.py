@@ -13,7 +13,7 @@ from streams.client import BLOCK_MS, Client
 from streams.errors import KeyTypeError, check_type
 from streams.keys import Keys, partition_of
 from streams.pace import Pace
-from streams.rewinding import forget_what_was_lost, order, routing_keys
+from streams.rewinding import ROUTED, forget_what_was_lost, order, routing_keys
 from streams.scripts import PASS_OVER, ROUTE
 
 logger = logging.getLogger(__name__)
@@ -91,10 +91,10 @@ class Router:
                 event = parse_entry(fields, entry_id.decode())
             except EventError as error:
                 partition = partition_of(entry_id.decode(), self._partitions)
-                calls.setdefault(partition, [b""]).extend((entry_id, *dead_fields(error, entry_id, flat)))
+                calls.setdefault(partition, [ROUTED, b""]).extend((entry_id, *dead_fields(error, entry_id, flat)))
                 continue
             partition = partition_of(event.subject, self._partitions)
-            calls.setdefault(partition, [b""]).extend((entry_id, b"1", encode_event(event)))
+            calls.setdefault(partition, [ROUTED, b""]).extend((entry_id, b"1", encode_event(event)))
         for partition in self._blocked:
             calls.pop(partition, None)
         scripted = [(routing_keys(self._keys.of(partition)), args) for partition, args in calls.items()]
@@ -104,7 +104,7 @@ class Router:
             try:
                 check_type(reply)
             except KeyTypeError as error:
-                self._blocked[partition] = args[1]
+                self._blocked[partition] = args[2]
                 self._tell(f"the events of a partition wait in {self._keys.events.decode()}: {error}")
 
     def _note_passed_over(self) -> None:

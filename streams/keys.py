@@ -9,8 +9,9 @@ GROUP = b"longspan"  # the consumer group whose position shows the lag; nobody r
 class Keys:
     """The keys under one prefix. All are bytes; partitions count from 0.
 
-    `workers` and `exporters` say who is there, `router` who routes (hashes); `bell` wakes who waits (a stream).
-    `routed` (a hash: `reached`, `passed_over`) says how far routing has come where blocked partitions were passed over.
+    `workers`, `exporters` and `pollers` say who is there, `router` who routes (hashes); `bell` wakes who waits (a
+    stream). `routed` (a hash: `reached`, `passed_over`) says how far routing has come where blocked partitions were
+    passed over.
     """
 
     def __init__(self, prefix: str = "longspan") -> None:
@@ -19,6 +20,7 @@ class Keys:
         self.layout = f"{prefix}:layout".encode()
         self.workers = f"{prefix}:workers".encode()
         self.exporters = f"{prefix}:exporters".encode()
+        self.pollers = f"{prefix}:pollers".encode()
         self.router = f"{prefix}:router".encode()
         self.bell = f"{prefix}:{{{prefix}:events}}:bell".encode()  # in the slot of `events`: who routes waits for both
         self.routed = f"{prefix}:{{{prefix}:events}}:routed".encode()  # in the same slot: both are read in one script
@@ -33,17 +35,21 @@ class Keys:
 
 
 class PartitionKeys:
-    """The keys of one partition: streams `events`, `outbox`, `dead`, `refused`; sorted sets `open` (scored by when the
-    next part is due, ms), `ended` (by when the trace was delivered, ms), `held` (by when waiting ends, ms), `deadlines`
-    (by due time, ms; what fired and has not been applied yet stands far beyond) and `parked` (events of machines that
-    are not loaded); a stream `changes` of what was committed last; the set `indexes` with the names of the indexes that
-    there are (streams/indexes.py); and keys of single workflows."""
+    """The keys of one partition: streams `events`, `outbox`, `dead`, `refused`; sorted sets `open` (scored by when
+    the next part is due, ms), `ended` (by when the trace was delivered, ms), `held` (by when waiting ends, ms),
+    `deadlines` (by due time, ms; what fired and has not been applied yet stands far beyond) and `parked` (events of
+    machines that are not loaded); a stream `messages` to workflows of any partition that are to be delivered; a
+    stream `changes` of what was committed last; the set `indexes` with the names of the indexes that there are
+    (streams/indexes.py); the hash `troubles` with what is wrong with polling, by workflow (streams/troubles.py);
+    and keys of single workflows."""
 
     def __init__(self, tag: bytes) -> None:
         self.tag = tag
         self.meta = tag + b"meta"
         self.events = tag + b"events"
         self.exporter = tag + b"exporter"
+        self.poller = tag + b"poller"
+        self.troubles = tag + b"troubles"
         self.outbox = tag + b"outbox"
         self.dead = tag + b"dead"
         self.refused = tag + b"refused"
@@ -52,6 +58,7 @@ class PartitionKeys:
         self.held = tag + b"held"
         self.deadlines = tag + b"deadlines"
         self.parked = tag + b"parked"
+        self.messages = tag + b"messages"
         self.changes = tag + b"changes"
         self.indexes = tag + b"indexes"
 

@@ -5,10 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import redis
 
 from streams.client import Client, read_streams
 from streams.errors import UNREADABLE, FencedError, KeyTypeError, SpoiltPartitionError, check_type
-from streams.keys import Keys, run_member
+from streams.journals import OpenJournal, open_journals
+from streams.keys import Keys, partition_of, run_member
 from streams.scripts import ACKNOWLEDGE, REFUSE
 
 logger = logging.getLogger(__name__)
@@ -130,6 +132,39 @@ class Outbox:
         _check(partition, reply)
         if reply[0] == b"fenced":
             raise FencedError(partition)
+
+    def deliver_children(self, runs: Sequence[tuple[str, int]], now_ms: int) -> None:
+        """Let the retention begin of runs, of any partition, whose spans were sent with those of their parent.
+
+        It is no matter of leases: whoever sent them says so, and may say it twice.
+        """
+        by_partition: dict[int, list[bytes]] = {}
+        for workflow_id, run in runs:
+            partition = partition_of(workflow_id, self.partitions)
+            by_partition.setdefault(partition, []).append(run_member(workflow_id, run))
+        calls: list[tuple[list[bytes], list[bytes | str | int]]] = []
+        for partition, members in by_partition.items():
+            keys = self._keys.of(partition)
+            marks = [part for member in members for part in (now_ms, member)]
+            calls.append(([keys.outbox, keys.ended, keys.exporter], [b"", 0, len(members), *marks]))
+        for partition, reply in zip(by_partition, ACKNOWLEDGE.call_each(self._client, calls), strict=True):
+            if isinstance(reply, Exception):
+                raise reply
+            try:
+                _check(partition, reply)
+            except SpoiltPartitionError as error:
+                # The parent's partition is well, and has to go on.
+                logger.error("children were delivered, but stay unmarked: %s", error, extra={"partition": partition})
+
+    def children(self, runs: Sequence[tuple[str, int]]) -> list[OpenJournal | Exception | None]:
+        """The journals of runs, of any partition, begun in one go; None where there is none, or why it cannot be read.
+
+        A NewerSnapshotError among them: a newer version of Longspan can read that one.
+        """
+        try:
+            return list(open_journals(self._client, self._keys, self.partitions, runs))
+        except redis.ResponseError as error:  # a key that holds something else spoils the answer for all
+            return [error] if len(runs) == 1 else [found for run in runs for found in self.children([run])]
 
     def refuse(self, partition: int, span: bytes, fields: Mapping[str, str]) -> None:
         """Keep what the endpoint refused, with the reason."""

@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable, Collection, Mapping
 
-from streams.batch import Entry
 from streams.bell import Bell
 from streams.client import Client
 from streams.errors import KeyTypeError, StreamsError
 from streams.keys import Keys
 from streams.lease import Lease
+from streams.orders import Entry
 from streams.pace import Pace
 from streams.resting import Resting
 

@@ -8,7 +8,7 @@ from machines.cloudevents import event_fields
 from machines.errors import SnapshotError
 from machines.events import REDRIVE, Event
 from machines.journal import Record, decode_header, decode_record
-from machines.timeouts import is_deadline
+from machines.timeouts import is_deadline, is_own
 from streams.client import Client
 from streams.errors import UNREADABLE, RedriveError
 from streams.keys import Keys
@@ -22,8 +22,8 @@ def find_rejected(client: Client, keys: Keys, view: WorkflowView, first: str | N
     """The events of the workflow's run that were rejected and not applied since, in order; with `first` from the first
     one of that id on.
 
-    Deadlines are left out: whether they are due is for the workflow's state to say. Raises RedriveError where the
-    workflow does not run, or `first` is none of them; SnapshotError, redis.RedisError.
+    Deadlines and messages are left out: whether they are due is for the workflow's state to say. Raises RedriveError
+    where the workflow does not run, or `first` is none of them; SnapshotError, redis.RedisError.
     """
     if view.snapshot.status != "running":
         status = "has not started" if view.snapshot.status == "waiting" else f"has ended ({view.snapshot.status})"
@@ -33,8 +33,8 @@ def find_rejected(client: Client, keys: Keys, view: WorkflowView, first: str | N
     for record in _read_records(client, keys, view):
         event = record.event
         if event.id == first:
-            found = "a deadline" if is_deadline(event) else record.result
-        if record.result == "rejected" and not is_deadline(event):
+            found = "a deadline" if is_deadline(event) else "a message" if is_own(event) else record.result
+        if record.result == "rejected" and not is_own(event):
             rejected[event.source, event.id] = event
         elif record.result == "applied":
             rejected.pop((event.source, event.id), None)

@@ -20,6 +20,7 @@ from streams.client import BLOCK_MS, Client
 from streams.errors import FencedError, StreamsError
 from streams.holdings import Holdings
 from streams.keys import Keys
+from streams.messenger import Messenger
 from streams.owner import name_member
 from streams.persistence import Persistence
 from streams.pressure import Pressure, share_limit
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 BALANCE_MS = 500
 UPKEEP_MS = 500
+MESSAGES_MS = 5_000  # between two looks for messages that were left behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Worker:
         self._folder = Folder(
             self._client, keys, interpreters, options.limits, self._residence, self.statistics, options.name_trace
         )
+        self._messenger = Messenger(self._client, keys, partitions)
         self._reindexing = Reindexing(self._client, keys, self._folder, self._residence)
         self._upkeep = Upkeep(
             self._client,
@@ -156,6 +159,9 @@ class Worker:
         if self._rhythm.is_due("upkeep", UPKEEP_MS):
             for partition, error in self._upkeep.step(holdings.leases, self._now_ms(), full).items():
                 self._recover(partition, error)
+        if self._rhythm.is_due("messages", MESSAGES_MS):
+            self._messenger.note(holdings.leases)
+        self._send_messages()
         if self._upkeep.more:
             self._rhythm.hasten("upkeep")
             block_ms = 0
@@ -172,11 +178,21 @@ class Worker:
                 self._reading.went_well(partition)
             for partition, error in failed.items():
                 self._recover(partition, error)
+            self._send_messages()
         self._in_doubt = False
         return count
 
+    def _send_messages(self) -> None:
+        """Deliver what commits have left to be delivered."""
+        self._messenger.note(self._folder.senders)
+        self._folder.senders.clear()
+        self._messenger.step()
+
     def _balance(self) -> None:
-        self._taken |= set(self._holdings.balance())
+        taken = self._holdings.balance()
+        for partition in taken:
+            self._messenger.doubt(partition)
+        self._taken |= set(taken)
         for partition in sorted(self._taken):
             lease = self._holdings.leases.get(partition)
             try:

@@ -41,6 +41,10 @@ class Whole(NamedTuple):
         """The name of the service that all its spans are of."""
         return str(self.resource.get("service.name", ""))
 
+    def including(self, other: "Whole") -> "Whole":
+        """With another part of the same trace."""
+        return self._replace(start_ns=min(self.start_ns, other.start_ns), end_ns=max(self.end_ns, other.end_ns))
+
 
 Reading = Callable[[PlannedSpan, Whole], Sequence[Value]]
 

@@ -83,7 +83,7 @@ def search(client: Client, keys: Keys, partitions: int, options: Options, wanted
             finding.runs += 1
             finding.size += journal.size
             entries += journal.bookmark.entries
-        _look_through(trace, journal.header.machine, options, wanted, found)
+        _look_through(trace, options, wanted, found)
         if len(found) >= wanted.limit:
             break
         if finding.runs >= MOST_RUNS or entries >= MOST_ENTRIES:
@@ -93,12 +93,12 @@ def search(client: Client, keys: Keys, partitions: int, options: Options, wanted
     return finding
 
 
-def describe_whole(trace: LiveTrace, machine: str, options: Options) -> Whole:
+def describe_whole(trace: LiveTrace, options: Options) -> Whole:
     """What the spans of a trace share; it must have some."""
     spans = [*trace.open, *trace.ended]
     return Whole(
         trace.trace_id,
-        machine,
+        trace.root_name,
         min(span.start_ns for span in spans),
         max(span.end_ns for span in spans),
         describe_resource(options),
@@ -125,18 +125,17 @@ def _journals(
                 yield journal, workflow_id
 
 
-def _look_through(
-    trace: LiveTrace, machine: str, options: Options, wanted: Wanted, found: dict[str, FoundTrace]
-) -> None:
+def _look_through(trace: LiveTrace, options: Options, wanted: Wanted, found: dict[str, FoundTrace]) -> None:
     spans = trace.spans
     if not spans:
         return
-    whole = describe_whole(trace, machine, options)
+    whole = describe_whole(trace, options)
     if not wanted.takes(whole):
         return
     matched = [span for span in spans if wanted.condition.fits(span, whole)]
     if not matched:
         return
     known = found.setdefault(trace.trace_id, FoundTrace(whole, [], []))
+    known.whole = known.whole.including(whole)  # a parent and its children are one trace
     known.spans += spans
     known.matched += matched

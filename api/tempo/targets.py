@@ -84,7 +84,8 @@ def find_runs(
         return
     if target.trace_id is not None:
         if _TRACE_ID.fullmatch(target.trace_id):
-            yield find_by_trace(client, keys, partitions, target.trace_id.zfill(32))
+            runs = find_by_trace(client, keys, partitions, target.trace_id.zfill(32))
+            yield from (runs[start : start + PAGE] for start in range(0, len(runs), PAGE))
         return
     if target.workflow_id is not None:
         view = find_workflow(client, keys, partitions, target.workflow_id)

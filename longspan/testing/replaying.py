@@ -10,7 +10,8 @@ from longspan.testing.span import from_planned, make_trees
 from machines.catalog import Catalog
 from machines.durations import parse_duration
 from machines.errors import DurationError
-from machines.history import History, Machines, Run
+from machines.folded import Run
+from machines.history import History, Machines
 from machines.instants import format_instant, parse_instant
 from machines.recorded_line import Line
 from machines.refolding import Refolding

@@ -20,7 +20,7 @@ from machines.catalog import Catalog
 from machines.changes import Dead
 from machines.cloudevents import event_fields
 from machines.events import Event
-from machines.timeouts import is_deadline
+from machines.timeouts import is_own
 from spans.own_trace import own_trace
 from streams.client import Client, connect
 from streams.deadletters import DeadLetter, list_dead_letters
@@ -86,7 +86,7 @@ class Stack:
     def emit(self, events: Source) -> list[Event]:
         """Send events, written as for `replay`; the same, as they were sent. Those without a time happen now.
 
-        What a recording says of deadlines is left out: they fire by themselves.
+        What a recording says of deadlines and messages is left out: these come by themselves.
         Raises BadEventError, UnknownMachineError, OSError.
         """
         sent: list[Event] = []
@@ -94,7 +94,7 @@ class Stack:
         for item in self._script.read(self._find(events)):
             if isinstance(item, Passing):
                 raise BadEventError("a duration", "time passes by itself here: use `replay` to test deadlines")
-            if not is_deadline(item.event):
+            if not is_own(item.event):
                 sent.append(item.event)
         self._ids.update(dict.fromkeys(event.subject for event in sent))
         emit(self._client, self._keys, map(event_fields, sent))
@@ -172,8 +172,16 @@ class Stack:
         """Events go from the ingress stream to partitions: so that is looked at first, and these after."""
         if survey(self._client, self._keys, ()).ingress:
             return False
+        # A message leads to an entry elsewhere before it is gone, and an entry to messages: so both, and one again.
+        return self._is_quiet() and not self._messages() and self._is_quiet()
+
+    def _is_quiet(self) -> bool:
         seen = survey(self._client, self._keys, range(PARTITIONS)).partitions.values()
         return not any(partition.unread or partition.outbox for partition in seen)
+
+    def _messages(self) -> int:
+        streams = [self._keys.of(partition).messages for partition in range(PARTITIONS)]
+        return sum(self._client.call_all([("XLEN", key) for key in streams]))
 
     def _connect(self) -> Client:
         return connect(self.url)

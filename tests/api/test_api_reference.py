@@ -15,6 +15,7 @@ from api.app import ENDPOINTS
 from machines.catalog import EXAMPLES, load_catalog
 from tests.streams.site import Site
 from tests.support.api import make_service, served
+from tests.support.deliveries import hooks
 from tests.support.servers import Server
 
 REFERENCE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
@@ -65,7 +66,7 @@ def url(valkey_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
     site.now_ms += 60_000
     service = make_service(
         site.connect, site.keys, catalog, lambda: site.now_ms * 10**6,
-        trace_link="https://grafana.example/trace/{trace_id}",
+        trace_link="https://grafana.example/trace/{trace_id}", hooks=hooks("@cdevents"),
     )  # fmt: skip
     with served(service) as url:
         yield url

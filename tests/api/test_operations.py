@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,7 @@ def test_the_metrics_count_workflows_by_machine_status_and_state(site: Site) -> 
     entered_ns = view.snapshot.states["running"]
     site.now_ms = entered_ns // 1_000_000 + 90_000
     told = values(ask(site, "/metrics").text)
+    assert told["longspan_info", "default", version("longspan")] == 1
     assert told["longspan_workflows", "job", "running"] == 2
     assert told["longspan_workflows", "job", "ok"] == told["longspan_workflows", "job", "error"] == 1
     assert told["longspan_open_workflows", "job", "running"] == told["longspan_open_workflows", "job", "paused"] == 1

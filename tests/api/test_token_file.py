@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from api.token_file import LOOK_SECONDS, TokenFile
+from api.reread import LOOK_SECONDS
+from api.token_file import TokenFile
 from api.token_lines import TokenLinesError
 from tests.support.admission import Gate, bearer, make_access, some_token, stored
 

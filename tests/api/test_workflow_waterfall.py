@@ -36,7 +36,7 @@ def span(number: int, begin: float, end: float, parent: int | None = None, **mor
 
 def whole(*spans: PlannedSpan, open_ids: tuple[int, ...] = (), now: float = 0) -> Waterfall:
     """The waterfall of spans at a number of seconds."""
-    return describe_waterfall(spans, frozenset(map(SpanId, open_ids)), 0, BEGIN + round(now * SECOND), {})
+    return describe_waterfall(spans, frozenset(map(SpanId, open_ids)), 0, BEGIN + round(now * SECOND), {}, "wf-1")
 
 
 def test_bars_stand_where_their_times_are_within_the_whole() -> None:
@@ -81,7 +81,7 @@ def test_marks_say_what_became_of_their_events_and_where_they_are_in_the_journal
     at_ns = BEGIN + 3 * SECOND
     told = {"workflow.event.id": "e-1", "workflow.event.result": "rejected", "workflow.event.reason": "no"}
     events = [PlannedEvent("x.odd", at_ns, told), PlannedEvent("done", at_ns)]
-    shown = describe_waterfall([span(1, 0, 4, events=events)], frozenset(), 0, BEGIN, {("e-1", at_ns): 7})
+    shown = describe_waterfall([span(1, 0, 4, events=events)], frozenset(), 0, BEGIN, {("e-1", at_ns): 7}, "wf-1")
     assert [(mark.at, mark.result, mark.reason, mark.entry) for mark in shown.bars[0].marks] == [
         (3_000, "rejected", "no", 7),
         (3_000, "reached", "", None),

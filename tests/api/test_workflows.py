@@ -54,8 +54,11 @@ def test_a_workflow_is_told_with_exactly_these_names(filled: Site, api: AppClien
         "deadlines": {"paused": due},
         "overdue": [],
         "waiting": 0,
+        "trouble": None,
         "parent": None,
+        "place": None,
         "children": [],
+        "children_by_status": None,
         "links": {
             "self": "/workflows/job-00",
             "page": "/ui/workflows/job-00",
@@ -65,21 +68,12 @@ def test_a_workflow_is_told_with_exactly_these_names(filled: Site, api: AppClien
             "machine": "/machines/job",
             "parent": None,
             "children": [],
+            "all_children": None,
             "grafana": None,
         },
     }
     listed = next(one for one in api.get("/workflows").json()["workflows"] if one["id"] == "job-00")
     assert listed == workflow | {"children": None, "links": workflow["links"] | {"children": None}}
-
-
-def test_a_workflow_names_its_parent_and_its_children(site: Site, api: AppClient) -> None:
-    site.emit(site.event("whole", "started"))
-    site.emit(*(site.event(f"part/{number}", "started", parent="whole") for number in range(2)))
-    site.settle(site.worker())
-    assert api.get("/workflows/part%2F0").json()["links"]["parent"] == "/workflows/whole"
-    whole = api.get("/workflows/whole").json()
-    assert whole["children"] == ["part/1", "part/0"]
-    assert whole["links"]["children"] == ["/workflows/part%2F1", "/workflows/part%2F0"]
 
 
 def test_the_trace_is_linked_where_the_settings_say(filled: Site) -> None:

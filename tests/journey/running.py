@@ -33,6 +33,7 @@ class WorkerProcess:
             "LONGSPAN_REDIS_URL": server.url,
             "LONGSPAN_PREFIX": prefix,
             "LONGSPAN_NAMESPACE": NAMESPACE,
+            "LONGSPAN_NICE": "0",
             "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
             **settings,
         }

@@ -1,20 +1,18 @@
 """A lost backend: `longspan rebuild` sends to its successor, byte by byte, what the first one had."""
 
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from longspan.command import main
 from longspan.receiver import Receiver
 from machines.instants import format_instant
 from streams.keys import Keys
-from tests.journey.running import NAMESPACE, is_drained, send, worker
+from tests.journey.rebuilding import rebuilding
+from tests.journey.running import is_drained, send, worker
 from tests.support.servers import Server
 from tests.support.waiting import wait_for
 
@@ -35,13 +33,13 @@ def test_a_rebuild_sends_the_same_bytes_and_of_what_goes_on_what_was_sent(
         wait_for(lambda: is_drained(client, prefix), 30)
         live = [span.encoded for span in receiver.spans]
         assert len(live) > PART
-        with _rebuilding(valkey_server, prefix) as (rebuild, successor):
+        with rebuilding(valkey_server, prefix) as (rebuild, successor):
             told = rebuild("--all", "--json")
             assert sorted(span.encoded for span in successor.spans) == sorted(live)
             assert _around(successor) == _around(receiver)
             assert told["spans"] == len(live)
             assert told["open"] == 3  # the complete one that has not ended, the long one of it, the progressive one
-        with _rebuilding(valkey_server, prefix) as (rebuild, successor):
+        with rebuilding(valkey_server, prefix) as (rebuild, successor):
             told = rebuild("complete-open", "progressive-open", "complete-twice", "--json")
             own = {"complete-open": 0, "progressive-open": 3, "complete-twice": 6}
             assert _count_by_workflow(successor) == {name: count for name, count in own.items() if count}
@@ -49,7 +47,7 @@ def test_a_rebuild_sends_the_same_bytes_and_of_what_goes_on_what_was_sent(
         assert [span.encoded for span in receiver.spans] == live, "the rebuild has changed nothing of what goes on"
         send(client, prefix, [_event("complete-long", LONG + 1, "ended")])
         wait_for(lambda: len(receiver.spans) > len(live) and is_drained(client, prefix), 30)
-        with _rebuilding(valkey_server, prefix) as (rebuild, successor):
+        with rebuilding(valkey_server, prefix) as (rebuild, successor):
             rebuild("complete-long", "--json")
             long = [span.encoded for span in receiver.spans if span.attributes["workflow.id"] == "complete-long"]
             assert [span.encoded for span in successor.spans] == long
@@ -73,11 +71,11 @@ def test_what_retention_has_removed_is_rebuilt_from_the_archive(
         journals = [Keys(prefix).of(partition).ended for partition in range(2)]
         wait_for(lambda: len(receiver.spans) == 15 and not client.exists(*journals), 40)
         assert process.stop() == 0
-    with _rebuilding(valkey_server, prefix) as (rebuild, successor):
+    with rebuilding(valkey_server, prefix) as (rebuild, successor):
         told = rebuild("--all", "--archive", str(archive), "--json")
         assert sorted(span.encoded for span in successor.spans) == sorted(span.encoded for span in receiver.spans)
         assert (told["runs"], told["left_out"]) == (5, {})
-    with _rebuilding(valkey_server, prefix) as (rebuild, successor):
+    with rebuilding(valkey_server, prefix) as (rebuild, successor):
         rebuild("wf-3", "--archive", str(archive), "--json")
         assert _count_by_workflow(successor) == {"wf-3": 3}
         recorded = CliRunner().invoke(main, ["record", "wf-3", "--archive", str(archive)], catch_exceptions=False)
@@ -141,22 +139,3 @@ def _around(receiver: Receiver) -> set[str]:
 def _count_by_workflow(receiver: Receiver) -> dict[Any, int]:
     names = [span.attributes["workflow.id"] for span in receiver.spans]
     return {name: names.count(name) for name in names}
-
-
-@contextmanager
-def _rebuilding(server: Server, prefix: str) -> Iterator[Any]:
-    """The verb, and the backend that it sends to."""
-    with Receiver() as successor, pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("LONGSPAN_", "OTEL_"))]:
-            patch.delenv(name)
-        patch.setenv("LONGSPAN_REDIS_URL", server.url)
-        patch.setenv("LONGSPAN_PREFIX", prefix)
-        patch.setenv("LONGSPAN_NAMESPACE", NAMESPACE)
-        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", successor.endpoint)
-
-        def rebuild(*arguments: str) -> Any:
-            result: Result = CliRunner().invoke(main, ["rebuild", *arguments], catch_exceptions=False)
-            assert result.exit_code == 0, result.output
-            return json.loads(result.stdout)
-
-        yield rebuild, successor

@@ -113,7 +113,7 @@ def _export(
     for entries, _ in exports:
         begin = 0 if state is None else state.index - 1
         if entries - 1 > begin:
-            spans, state = plan(
+            spans, state, _ = plan(
                 NAMESPACE, subject, header, records[begin : entries - 1], state, event_limit=LIMITS.max_events
             )
             sent += [encode_span(keep_within(LIMITS, span)) for span in spans]

@@ -121,7 +121,7 @@ class _Story:
             fields["traceparent"] = f"00-{trace}-{span}-01" if self._chance(0.9) else f"00-{trace}-{span}"
             if self._chance(0.5):
                 fields["tracestate"] = "vendor=one,other=two"
-        if self._chance(0.03):
+        if self._chance(0.03) and not starting:  # a start would wait for it
             fields["parent"] = "somebody"
         if self._chance(0.05):
             fields["tenant"] = "blue"

@@ -44,7 +44,7 @@ class Probed:
         self.client = connect(url, timeout_seconds=1.0)
         self.statistics = Statistics(lambda: self.now)
         self.pressure = Pressure(self.client, keys, 100)
-        watched = Watched(self.statistics, self.pressure, self.exporter, PARTITIONS)
+        watched = Watched(self.statistics, self.pressure, self.exporter, PARTITIONS, "acme")
         self.health = Health(("127.0.0.1", 0), watched, Metrics(watched, self.client, keys)).start()
         self.port = int(self.health.address.rpartition(":")[2])
 

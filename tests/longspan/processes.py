@@ -13,9 +13,12 @@ Environment = dict[str, str]
 
 
 def clean_environment(**settings: str) -> Environment:
-    """This process's environment without settings of Longspan and OpenTelemetry, and with these."""
+    """This process's environment without settings of Longspan and OpenTelemetry, and with these.
+
+    Workers keep their priority: what else the machine does is not to slow a test.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LONGSPAN_", "OTEL_"))}
-    return inherited | settings
+    return inherited | {"LONGSPAN_NICE": "0"} | settings
 
 
 def longspan(

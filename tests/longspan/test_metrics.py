@@ -2,6 +2,7 @@
 
 import re
 import socket
+from importlib.metadata import version
 from pathlib import Path
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -27,6 +28,7 @@ def test_the_metrics_are_what_the_worker_noted_and_what_redis_says(probed: Probe
         for family in probed.metrics().values()
         for sample in family.samples
     }
+    assert values["longspan_info", "acme", version("longspan")] == 1
     assert values["longspan_partitions",] == 4
     assert values["longspan_partitions_held",] == 2
     assert values["longspan_router_active",] == 1

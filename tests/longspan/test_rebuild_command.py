@@ -14,6 +14,7 @@ from longspan.receiver import Answer, ExportRequest, Receiver
 from machines.snapshot import decode_snapshot, encode_snapshot
 from spans.tempo import Stored, read_trace
 from streams.layout import settle_partitions
+from streams.outbox import Outbox
 from tests.longspan.tempo import PARTIAL, UNKNOWN, TempoServer
 from tests.streams.site import PARTITIONS, Site
 from tests.support.servers import Server
@@ -171,6 +172,30 @@ def test_only_what_a_tempo_does_not_have_is_sent(rebuild: Any, backend: Choosy, 
         (part, 1, 2),
     }
     assert all("before it was on disk" in one["why"] for one in told["audit"]["losses"])
+
+
+def test_of_a_family_the_trace_is_asked_for_once_and_again_only_where_something_is_lost(
+    rebuild: Any, backend: Choosy, tempo: TempoServer, site: Site
+) -> None:
+    site.end_leases()
+    worker, children = site.worker(), ["p0", "p1", "p2"]
+    for name in ("whole", *children):
+        site.emit(site.event(name, "started", **({} if name == "whole" else {"parent": "whole"})))
+        site.settle(worker)
+    for name in (*children, "whole"):
+        site.emit(site.event(name, "finished"))
+        site.settle(worker)
+    site.deliver()
+    Outbox(site.client, site.keys, PARTITIONS).deliver_children([(name, 1) for name in children], site.now_ms)
+    rebuild("whole", *children)
+    sent = {(str(span.attributes["workflow.id"]), span.name): span.encoded for span in backend.spans}
+    tempo.store(encoded for name, encoded in sent.items() if name != ("p1", "running"))
+    tempo.asked.clear()
+    backend._accepted.clear()
+    told = rebuild("whole", *children, "--missing", "--tempo", tempo.url, "--asking", "1")
+    assert (told["audit"]["asked"], told["audit"]["lost_spans"]) == (4, 1)
+    assert [span.encoded for span in backend.spans] == [sent["p1", "running"]]
+    assert len([path for path, _ in tempo.asked if path != "/api/echo"]) == 2
 
 
 def test_what_nobody_can_tell_is_not_sent(rebuild: Any, backend: Choosy, tempo: TempoServer) -> None:

@@ -67,6 +67,17 @@ def test_a_second_signal_ends_it_at_once(settings: dict[str, str], valkey_server
             os.kill(valkey_server.pid, signal.SIGCONT)
 
 
+def test_worker_and_exporter_give_way_to_others_and_the_embedded_server_does_not(tmp_path: Path) -> None:
+    def niceness(pid: int) -> int:
+        return os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, 0)
+
+    settings = {"LONGSPAN_NICE": "3", "LONGSPAN_DATA": str(tmp_path / "data")}
+    with running("worker", settings=settings, log=tmp_path / "log") as worker:
+        wait_for(lambda: "traces of namespace" in (tmp_path / "log").read_text())
+        assert niceness(worker.pid) == 3
+        assert sorted(map(niceness, children(worker.pid))) == [0, 3]
+
+
 def test_an_exporter_that_dies_is_started_again(settings: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
     with running("worker", settings=settings, log=tmp_path / "log") as worker:
         first = wait_for(exporter_of(worker.pid))

@@ -118,4 +118,7 @@ def test_the_shipped_examples_load() -> None:
         ("ci-pipeline", 1),
         ("order", 1),
         ("risk-calculation", 1),
+        ("risk-workflow", 1),
+        ("valuation", 1),
+        ("valuation-shard", 1),
     ]

@@ -10,6 +10,7 @@ chart:
     a: {transitions: [{event: go, target: b}]}
     b: {final: true}
 """
+_NOT_IN_B = ["6: the event 'go' is not taken while b is active, only in a"]
 
 
 def test_the_chart_that_the_rules_are_tried_on_is_right() -> None:
@@ -50,6 +51,19 @@ def test_the_chart_that_the_rules_are_tried_on_is_right() -> None:
             "events: {'a b': go}",
             ["6: 'a b' is not an event type: write text such as com.example.order.placed, without spaces"],
         ),
+        ("children: {a: all}", ["6: children.a must be a mapping, not 'all'"]),
+        ("children: {a: {wait_for: 0, send: go}}", ["6: children.a.wait_for must be at least 1"]),
+        ("children: {a: {wait_for: most}}", ["6: children.a.wait_for must be one of all, first, not 'most'"]),
+        ("children: {a: {}}", ["6: no state takes the event 'children.done'"]),
+        ("children: {a: {send: goo}}", ["6: no state takes the event 'goo'; did you mean 'go'?"]),
+        ("children: {c: {send: go}}", ["6: there is no state 'c'"]),
+        ("children: {b: {send: go}}", ["6: b is a final state: nobody waits there", *_NOT_IN_B]),
+        (
+            "children: {a: {send: go, expected: parts}}",
+            ["6: 'parts' is not among the attributes, so nobody keeps it"],
+        ),
+        ("parent_ended: {ok: goo}", ["6: no state takes the event 'goo'; did you mean 'go'?"]),
+        ("parent_ended: {late: go}", ["6: unknown key 'late' in parent_ended"]),
         ("deadlines: {a: 5m}", ["6: deadlines.a must be a mapping, not '5m'"]),
         ("deadlines: {a: {after: 5m}}", ["6: deadlines.a has no 'send'"]),
         ("deadlines: {a: {after: 5m, send: go, at: 1}}", ["6: unknown key 'at' in deadlines.a"]),

@@ -13,6 +13,7 @@ from machines.workflow import Workflow
 
 CATALOG = load_catalog([str(EXAMPLES)])
 STREAMS = sorted(EXAMPLES.glob("*.jsonl"))
+UNTRACED = ("risk-workflow", "valuation", "valuation-shard")  # polled, or sent by systems that make no spans
 
 
 def _play(name: str) -> tuple[dict[str, Workflow], list[str]]:
@@ -26,7 +27,7 @@ def _play(name: str) -> tuple[dict[str, Workflow], list[str]]:
 
 
 def test_every_shipped_machine_has_a_stream_and_every_stream_a_machine() -> None:
-    assert [path.stem for path in STREAMS] == [machine.name for machine in CATALOG]
+    assert sorted(path.stem for path in STREAMS) == [machine.name for machine in CATALOG]
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,8 @@ def test_a_stream_carries_what_producers_send() -> None:
     for path in STREAMS:
         events = [json.loads(line) for line in path.read_text().splitlines()]
         assert all(event["specversion"] == "1.0" for event in events)
-        assert any(
-            re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", event.get("traceparent", "")) for event in events
-        ), path
+        traced = any(re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", event.get("traceparent", "")) for event in events)
+        assert traced == (path.stem not in UNTRACED), path
 
 
 def test_an_order_is_tried_three_times() -> None:

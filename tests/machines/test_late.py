@@ -2,7 +2,8 @@
 
 import pytest
 
-from machines.journal import Header
+from machines.journal import JOURNAL_FORMAT, Header
+from machines.snapshot import Children
 from tests.support.folding import DOOR, START_NS, Folding, make_machine
 
 COUNTER = """
@@ -57,7 +58,7 @@ def test_late_events_need_no_machine(ended: Folding) -> None:
 def test_a_starting_event_after_the_end_begins_the_next_run(ended: Folding) -> None:
     assert ended.send("com.x.built", at=5) == "applied"
     assert ended.snapshot.run == 2
-    assert ended.journal()[0] == Header(1, "door", 1, 2, ["colour"], "complete", "own")
+    assert ended.journal()[0] == Header(JOURNAL_FORMAT, "door", 1, 2, ["colour"], "complete", "own")
     assert ended.told() == [("com.x.built", "applied", ["+closed"])]
     assert len(ended.journal(run=1)[1]) == 2
     snapshot = ended.snapshot
@@ -69,6 +70,8 @@ def test_a_starting_event_after_the_end_begins_the_next_run(ended: Folding) -> N
 def test_the_next_run_starts_with_nothing_of_the_last() -> None:
     folding = Folding(make_machine(COUNTER))
     folding.send("com.x.started", data={"colour": "red"}, parent="p")
+    folding.expire(folding.limits.parent_wait_ms)
+    assert folding.snapshot.parent == "p"
     for number, event in enumerate(["add", "next", "pause", "stop"]):
         folding.send(f"com.x.{event}", at=number)
     assert folding.snapshot.situation.history == {"before": ["b"]}
@@ -76,7 +79,8 @@ def test_the_next_run_starts_with_nothing_of_the_last() -> None:
     snapshot = folding.snapshot
     assert snapshot.situation.variables == {"count": 0}
     assert snapshot.situation.history == {}
-    assert (snapshot.attributes, snapshot.parent) == ({}, None)
+    assert (snapshot.attributes, snapshot.parent, snapshot.place) == ({}, None, None)
+    assert (snapshot.visits, snapshot.children, snapshot.in_parts) == ({"on": 1, "on.a": 1}, Children(), False)
     assert snapshot.deadlines == {"counter": START_NS + (9 + 3_600) * 10**9}
     folding.send("com.x.pause", at=10)
     folding.send("com.x.resume", at=11)

@@ -22,7 +22,11 @@ def _examples(language: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("language", "form", "names"),
-    [("yaml", "yaml", ["parcel", "payment", "approval"]), ("json", "json", ["lamp"]), ("xml", "scxml", ["incident"])],
+    [
+        ("yaml", "yaml", ["parcel", "payment", "batch", "approval"]),
+        ("json", "json", ["lamp"]),
+        ("xml", "scxml", ["incident"]),
+    ],
 )
 def test_the_documents_in_the_reference_load(language: str, form: Form, names: list[str]) -> None:
     machines = [read_document(text, form, "docs/machines.md") for text in _examples(language)]

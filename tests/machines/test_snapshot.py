@@ -13,7 +13,8 @@ from machines.admission import LOWEST
 from machines.changes import Limits
 from machines.errors import NewerSnapshotError, SnapshotError
 from machines.journal import JOURNAL_FORMAT, Header, Record, decode_header, decode_journal, encode_entry
-from machines.snapshot import SNAPSHOT_FORMAT, Situation, Snapshot, decode_snapshot, encode_snapshot
+from machines.place import Place, Top
+from machines.snapshot import SNAPSHOT_FORMAT, Children, Situation, Snapshot, decode_snapshot, encode_snapshot
 from machines.timeouts import is_deadline
 from tests.support.folding import DOOR, SECOND_NS, START_NS, Folding, make_event, make_machine
 
@@ -107,6 +108,13 @@ def test_a_snapshot_reads_back_as_it_was(
         overdue=dict.fromkeys(states, 2**62),
         gaps=gaps,
         seen=seen,
+        visits=dict.fromkeys(states, 2**62),
+        children=Children(9, 1, 2, 3, 4, 5),
+        done=dict.fromkeys(states, 2),
+        place=Place("p", "m", 1, "a.b", 2, 3, 2**62, Top("m", "t", 1, "00-x", None), "because"),
+        caller=("00-x", "a=b"),
+        joining=("", "e-1"),
+        in_parts=True,
     )
     assert decode_snapshot(encode_snapshot(snapshot)) == snapshot
 
@@ -140,6 +148,7 @@ def test_a_snapshot_of_format_1_is_upgraded() -> None:
         sequence=7,
         gaps=[(LOWEST, 3)],
         parent="p-1",
+        visits=None,
     )
     assert encode_snapshot(snapshot)[0] == SNAPSHOT_FORMAT
 
@@ -150,12 +159,19 @@ def test_what_follows_the_fields_of_format_1_is_not_taken_for_a_field_of_a_later
     assert decode_snapshot(longer) == decode_snapshot(b64decode(FORMAT_1))
 
 
+def test_a_snapshot_of_format_2_is_one_of_a_run_that_counted_no_visits() -> None:
+    now = Snapshot(machine="m", run=1, status="running", states={"a": 1}, parent="p", overdue={"a": 5})
+    fields = msgspec.msgpack.decode(encode_snapshot(now)[1:])[:23]
+    upgraded = decode_snapshot(b"\x02" + msgspec.msgpack.encode([*fields, "added later"]))
+    assert upgraded == msgspec.structs.replace(now, visits=None)
+
+
 def test_a_snapshot_of_a_newer_format_is_refused_with_both_versions_and_what_to_do() -> None:
     newer = bytes((SNAPSHOT_FORMAT + 1,)) + encode_snapshot(Snapshot())[1:]
     with pytest.raises(NewerSnapshotError) as caught:
         decode_snapshot(newer)
     assert str(caught.value) == (
-        "the snapshot has format 3, this version of Longspan reads up to 2: upgrade this worker; nothing is lost"
+        "the snapshot has format 4, this version of Longspan reads up to 3: upgrade this worker; nothing is lost"
     )
 
 
@@ -199,7 +215,7 @@ def test_a_journal_reads_back_as_it_was() -> None:
 
 def test_a_journal_that_cannot_be_read_says_why() -> None:
     newer = Header(JOURNAL_FORMAT + 1, "m", 1, 1, [], "complete", "own")
-    with pytest.raises(SnapshotError, match="the journal has format 2, this version of Longspan reads up to 1"):
+    with pytest.raises(SnapshotError, match="the journal has format 3, this version of Longspan reads up to 2"):
         decode_journal([encode_entry(newer)])
     header = encode_entry(Header(JOURNAL_FORMAT, "m", 1, 1, [], "complete", "own"))
     for rubbish in (b"\x80", b"\x91\x9d\xa2\xff\xfe", b""):

@@ -3,7 +3,7 @@
 import pytest
 
 from machines.changes import Limits
-from machines.journal import Header
+from machines.journal import JOURNAL_FORMAT, Header
 from tests.support.folding import DOOR, START_NS, Folding, make_event, make_machine
 
 LAMP = """
@@ -24,7 +24,7 @@ def test_a_starting_event_creates_the_run_and_is_not_sent_to_the_chart() -> None
     assert folding.snapshot.attributes == {"colour": "red"}
     assert folding.snapshot.states == {"closed": START_NS + 5 * 10**9}
     assert folding.snapshot.started_ns == folding.snapshot.updated_ns == START_NS + 5 * 10**9
-    assert folding.journal()[0] == Header(1, "door", 1, 1, ["colour"], "complete", "own")
+    assert folding.journal()[0] == Header(JOURNAL_FORMAT, "door", 1, 1, ["colour"], "complete", "own")
 
 
 def test_a_machine_may_be_named_by_the_starting_event() -> None:
@@ -111,8 +111,10 @@ def test_a_chart_may_end_with_its_first_event() -> None:
 
 def test_the_parent_is_kept_from_the_first_event() -> None:
     folding = Folding(make_machine(DOOR))
-    folding.send("com.x.built", parent="house-1")
+    assert folding.send("com.x.built", parent="house-1") == "parent-not-started"
+    folding.expire(folding.limits.parent_wait_ms)
     folding.send("com.x.open", at=1, parent="house-2")
+    assert (folding.snapshot.run, folding.states) == (1, ["opened"])
     assert folding.snapshot.parent == "house-1"
 
 

@@ -12,9 +12,11 @@ from machines.admission import AmbiguousMachineError, Hold, find_hold
 from machines.catalog import Catalog
 from machines.changes import Held, Limits
 from machines.events import Event
+from machines.messages import CHILD_STARTED, PARENT_JOINED, ChildStarted, ParentJoined, make_message
+from machines.place import Place, Top
 from machines.snapshot import Snapshot
 from machines.waitlist import Waitlist
-from tests.support.folding import DOOR, Folding, make_event, make_machine
+from tests.support.folding import DOOR, START_NS, Folding, make_event, make_machine
 from tests.support.seeds import SEED
 
 TIMED = DOOR.replace("outcomes:", "deadlines: {opened: {after: 3s, send: burn}}\n    outcomes:")
@@ -29,6 +31,7 @@ CATALOGS = {
 }
 
 Happening = tuple[str, str | None, int | None, int, int] | str
+PARENT = Place("p", "m", 1, "", 0, 1, 0, Top("m", "p", 1))
 
 
 class PlainList:
@@ -52,12 +55,20 @@ class PlainList:
     def add(self, held: Held) -> None:
         self.held.append(held)
 
+    def find(self, name: tuple[str, str]) -> int | None:
+        names = [(held.event.source, held.event.id) for held in self.held]
+        return names.index(name) if name in names else None
+
+    def replace(self, index: int, event: Event) -> None:
+        self.held[index] = Held(event, self.held[index].reason, self.held[index].since_ms)
+
     def take(self, index: int) -> Held:
         return self.held.pop(index)
 
     def ready(self, catalog: Catalog, snapshot: Snapshot) -> int | None:
         self.holds_now = [_find_hold(catalog, snapshot, held) for held in self.held]
-        return self.holds_now.index(None) if None in self.holds_now else None
+        ready = {None, Hold.PARENT} if snapshot.joining is None else {None}
+        return next((index for index, hold in enumerate(self.holds_now) if hold in ready), None)
 
     def relabel(self, now_ms: int) -> bool:
         before = self.held
@@ -95,7 +106,11 @@ def _live(happenings: list[Happening], limits: Limits, *, plain: bool = False) -
         folding.now_ms += 1
         if isinstance(happening, tuple):
             event, machine, sequence, at, number = happening
-            folding.receive(make_event(f"com.x.{event}", id=str(number), machine=machine, sequence=sequence, at=at))
+            name, parent = event.removeprefix("part "), "p" if event.startswith("part ") else None
+            sent = make_event(f"com.x.{name}", id=str(number), machine=machine, sequence=sequence, at=at, parent=parent)
+            folding.receive(sent)
+        elif happening in ("joined", "child"):
+            folding.receive(_message(happening, folding))
         elif happening in CATALOGS:
             folding.load(*CATALOGS[happening])
             folding.release()
@@ -105,6 +120,14 @@ def _live(happenings: list[Happening], limits: Limits, *, plain: bool = False) -
         else:
             folding.expire(folding.now_ms + (40 if happening == "long wait" else 10))
     return folding
+
+
+def _message(kind: str, folding: Folding) -> Event:
+    """The parent's answer, or what a child says that begins."""
+    if kind == "joined":
+        joined = ParentJoined(folding.snapshot.run + 1, PARENT)
+        return make_message(PARENT_JOINED, f"joined-{folding.now_ms}", "wf", START_NS, joined)
+    return make_message(CHILD_STARTED, f"child-{folding.now_ms}", "wf", START_NS, ChildStarted("c", "door", 1))
 
 
 def _result(folding: Folding) -> tuple[object, ...]:
@@ -118,9 +141,20 @@ def _random_story(choose: random.Random) -> list[Happening]:
         if kind < 0.1:
             story.append(choose.choice(["none", "door", "door", "both", "ambiguous", "newer"]))
         elif kind < 0.2:
-            story.append(choose.choice(["wait", "wait", "long wait", "deadline"]))
+            story.append(choose.choice(["wait", "wait", "long wait", "deadline", "joined", "joined", "child"]))
         else:
-            events = ["built", "built", "cut", "open", "close", "burn", "tear_down", "tear_down", "nonsense"]
+            events = [
+                "built",
+                "built",
+                "part built",
+                "cut",
+                "open",
+                "close",
+                "burn",
+                "tear_down",
+                "tear_down",
+                "nonsense",
+            ]
             machine = choose.choice([None, None, None, "door", "gate"])
             sequence = choose.choice([None, choose.randrange(5), choose.randrange(12)])
             story.append((choose.choice(events), machine, sequence, choose.randrange(10), choose.randrange(100)))
@@ -131,7 +165,7 @@ def _random_story(choose: random.Random) -> list[Happening]:
 @given(st.integers(0, 2**32), st.sampled_from([4, 100]))
 def test_what_waits_goes_on_as_if_all_of_it_were_looked_at_each_time(seed: int, waiting: int) -> None:
     story = _random_story(random.Random(seed))
-    limits = Limits(early_wait_ms=30, reorder_wait_ms=15, waiting=waiting)
+    limits = Limits(early_wait_ms=30, reorder_wait_ms=15, parent_wait_ms=25, waiting=waiting)
     assert _result(_live(story, limits)) == _result(_live(story, limits, plain=True))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from machines.instants import parse_instant
 from machines.machine import Machine
-from tests.oracle.runs import Applied, Arrival, Run, advance, begin, fire
+from tests.oracle.runs import Applied, Arrival, Run, advance, begin, fire, join, look_at_children
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,17 @@ class Fold:
                     continue
             workflow.waiting.remove(ready[0])
             self._take(workflow, ready[0])
+            if workflow.runs:
+                self._relate(workflow.runs[-1], ready[0])
+
+    def _relate(self, run: Run, arrival: Arrival) -> None:
+        """What an event of a run means to its parent, which must have begun before it, and to itself as a parent."""
+        parent = self.workflows.get(arrival.parent or "")
+        if parent is not None and parent.running and arrival is run.records[0].arrival:
+            join(run, arrival.parent or "", parent.runs[-1])
+        look_at_children(run, arrival.time_ns)
+        if run.end is not None and run.end.arrival is arrival and run.place is not None:
+            look_at_children(run.place.run, arrival.time_ns)
 
     def _ready(self, workflow: Workflow, arrival: Arrival) -> bool:
         if not workflow.runs:

@@ -1,6 +1,7 @@
 """One run of a workflow: what an event does to it, and what the passing of time does."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,8 +55,18 @@ class Deadline:
 
 
 @dataclass
+class Place:
+    """Where a child stands: the parent's run, and the visit of the state that it was in when the child began."""
+
+    parent: str
+    run: "Run"
+    state: str
+    visit: int
+
+
+@dataclass
 class Run:
-    """One life of a workflow."""
+    """One life of a workflow. `told` are the rules for children, with the visit, that have come true."""
 
     machine: Machine
     number: int
@@ -63,10 +74,30 @@ class Run:
     attributes: dict[str, Any]
     records: list[Applied]
     deadlines: dict[str, Deadline] = field(default_factory=dict)
+    place: Place | None = None
+    children: list["Run"] = field(default_factory=list)
+    told: set[tuple[str, int]] = field(default_factory=set)
 
     @property
     def ended(self) -> bool:
         return any(record.outcome for record in self.records)
+
+    @property
+    def end(self) -> Applied | None:
+        """The record that ended it."""
+        return next((record for record in self.records if record.outcome), None)
+
+    @property
+    def active(self) -> dict[str, int]:
+        """The states that it is in, in the order of entry, with their visits."""
+        visits: dict[str, int] = {}
+        active: dict[str, int] = {}
+        for step in (step for record in self.records for step in record.steps):
+            if step[0] == "+":
+                visits[step[1:]] = active[step[1:]] = visits.get(step[1:], 0) + 1
+            elif step[0] == "-":
+                del active[step[1:]]
+        return active
 
 
 def begin(machine: Machine, number: int, arrival: Arrival) -> Run:
@@ -111,6 +142,44 @@ def fire(run: Run, deadline: Deadline) -> None:
         arrived_ns=max(deadline.due_ns, deadline.set_ns),
     )
     _send(run, fired, run.machine.deadlines[deadline.key].send)
+
+
+def join(child: Run, parent: str, run: Run) -> None:
+    """Make a run that has just begun the child of another that runs."""
+    state, visit = next(reversed(run.active.items()), ("", 0))
+    child.place = Place(parent, run, state, visit)
+    run.children.append(child)
+
+
+def look_at_children(run: Run, time_ns: int) -> None:
+    """Tell the chart of a run which of its rules for children have come true, each once a visit."""
+    ends = [child.end.outcome for child in run.children if child.end is not None]
+    counts = {outcome: ends.count(outcome) for outcome in ("ok", "error", "timeout", "cancelled")}
+    for key, rule in run.machine.children.items():
+        visit = run.active.get(key, 0)
+        if run.ended or (key, visit) in run.told or not (visit or key == run.machine.name):
+            continue
+        expected: float = len(run.children) or 1
+        if rule.expected is not None:
+            said = run.attributes.get(rule.expected)
+            expected = said if type(said) is int else math.inf
+        if len(ends) < (expected if rule.wait_for is None else min(rule.wait_for, expected)):
+            continue
+        run.told.add((key, visit))
+        done = Arrival(
+            id=f"children.done:{run.number}.{visit}:{key}",
+            source="longspan",
+            type="longspan.children.done",
+            machine=None,
+            time_ns=time_ns,
+            data={"children": {"started": len(run.children), **counts}},
+            traceparent=None,
+            tracestate=None,
+            sequence=None,
+            parent=None,
+            arrived_ns=time_ns,
+        )
+        _send(run, done, rule.send)
 
 
 def _send(run: Run, arrival: Arrival, event: str) -> None:

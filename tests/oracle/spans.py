@@ -62,13 +62,27 @@ class Telling:
         self.spans: list[ExpectedSpan] = []
         self.open: dict[str, ExpectedSpan] = {}
         self.visits: dict[str, int] = {}
-        self.workflow = self._begin(run.machine.name, "", 0, None, first.time_ns)
-        self.workflow["parent_id"] = caller[2] if caller else ""
+        outer = self._join(namespace)
+        self.workflow = self._begin(run.machine.name, "", 0, outer, first.time_ns)
+        if caller and outer is None:
+            self.workflow["parent_id"] = caller[2]
         if run.number > 1 and run.machine.trace == "own":
             former = trace_hex(namespace, run.machine.name, workflow_id, run.number - 1)
             self.workflow["links"].append((former, span_hex(former, "", 0), ""))
         for record in run.records:
             self._tell(record)
+
+    def _join(self, namespace: str) -> ExpectedSpan | None:
+        """The span of the parent that this run belongs to, where it has one: then its trace is the parent's."""
+        place = self.run.place
+        if place is None:
+            return None
+        parent = Telling(namespace, place.parent, place.run)
+        self.trace, self.tracestate = parent.trace, parent.tracestate
+        wanted = span_hex(parent.own, place.state, place.visit)
+        return next(
+            span for span in (parent.workflow, *parent.open.values(), *parent.spans) if span["span_id"] == wanted
+        )
 
     def _tell(self, record: Applied) -> None:
         arrival, time = record.arrival, record.arrival.time_ns
@@ -130,7 +144,12 @@ class Telling:
         }
 
     def _close(self, span: ExpectedSpan, time: int, status: str, message: str) -> None:
-        span["end_ns"] = max(time, span["start_ns"], span.pop("last_child_ns"))
+        within = [
+            child.end.arrival.time_ns
+            for child in self.run.children
+            if child.end and child.place and span["span_id"] == span_hex(self.own, child.place.state, child.place.visit)
+        ]
+        span["end_ns"] = max(time, span["start_ns"], span.pop("last_child_ns"), *within)
         skew = max(span.pop("skew_ns"), span["end_ns"] - time)
         if skew:
             span["attributes"]["workflow.clock_skew_ms"] = math.ceil(skew / 1_000_000)

@@ -14,6 +14,7 @@ from streams.layout import settle_partitions
 from streams.worker import Worker, WorkerOptions
 
 PARTITIONS = 4
+SCENES = [play for play in PLAYS if not play.part_machine]
 SEED = 7
 OLDEST_SECONDS = 5_400
 CHUNK = 2_000
@@ -55,7 +56,7 @@ class Scene:
         chance = random.Random(SEED)
         events = []
         for number in range(count):
-            play = PLAYS[number % len(PLAYS)]
+            play = SCENES[number % len(SCENES)]
             workflow_id = f"{play.name}-{number:05d}"
             begun_ns = self.now_ns - int(chance.triangular(5, OLDEST_SECONDS, 60) * 1e9)
             happenings = play.perform(chance)

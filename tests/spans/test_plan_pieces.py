@@ -91,5 +91,5 @@ def test_the_trace_state_of_a_newer_version_is_refused() -> None:
     for broken in (b"", b"\x00", stored[:-1]):
         with pytest.raises(SnapshotError, match="the trace state cannot be read"):
             decode_trace_state(broken)
-    with pytest.raises(NewerSnapshotError, match=r"the trace state has format 3, .* reads up to 2"):
-        decode_trace_state(b"\x03" + stored[1:])
+    with pytest.raises(NewerSnapshotError, match=r"the trace state has format 4, .* reads up to 3"):
+        decode_trace_state(b"\x04" + stored[1:])

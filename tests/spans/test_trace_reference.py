@@ -13,7 +13,8 @@ from spans.backoff import FIRST_SECONDS, LONGEST_ASKED_SECONDS, LONGEST_SECONDS
 from spans.ids import span_id, trace_id
 from spans.otlp import SCOPE_NAME, SCOPE_VERSION
 from spans.planned import PlannedSpan
-from tests.spans.journals import TRACEPARENT, record
+from tests.spans.family_journals import APART, place_in, placed
+from tests.spans.journals import TRACEPARENT, header, record
 from tests.spans.outline import events, seconds, spans_of
 from tests.spans.test_plan import PAID
 
@@ -56,7 +57,8 @@ def all_spans() -> list[PlannedSpan]:
         record("moved", "-a", "+b", at=-1, traceparent=TRACEPARENT),
         record("ended", "-b", "*failed", at=3, outcome="error"),
     ]
-    return spans_of(records, export="progressive", attributes=("amount",))
+    place = place_in("o-0", header(), [record("placed", "+a", at=0)], apart=APART)
+    return spans_of(placed(records, place), export="progressive", attributes=("amount",))
 
 
 def test_every_attribute_is_in_the_tables_and_no_other() -> None:

@@ -22,6 +22,7 @@ CONTRACT = {
     "test_holdings",
     "test_ingress",
     "test_lease",
+    "test_messenger",
     "test_outbox",
     "test_query",
     "test_reindexing",

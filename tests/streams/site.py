@@ -172,14 +172,17 @@ class Site:
             outbox.acknowledge(entry.partition, [entry.entry_id], [], ended, self.now_ms)
 
     def keyspace(self) -> dict[bytes, object]:
-        """Everything under the prefix, byte for byte; hashes as mappings, since a move to another node stirs them."""
+        """Everything under the prefix, byte for byte; hashes and sets as such: a move to another node stirs them."""
         with self.still:
             names = sorted(self.client.scan_iter(match=f"{self.keys.prefix}:*", count=1_000))
             kinds = self.client.call_all(["TYPE", name] for name in names)
             return {
-                name: self.client.hgetall(name) if kind == b"hash" else self.client.call("DUMP", name)
+                name: self._read_stirred(name, kind) if kind in (b"hash", b"set") else self.client.call("DUMP", name)
                 for name, kind in zip(names, kinds, strict=True)
             }
+
+    def _read_stirred(self, name: bytes, kind: bytes) -> object:
+        return self.client.hgetall(name) if kind == b"hash" else set(self.client.smembers(name))
 
     def close(self) -> None:
         """Close every client."""

@@ -147,8 +147,12 @@ def test_the_role_of_the_api_may_read_whatever_the_api_tells(
     site.settle(worker)
     trace = name_trace("wf-1", *_begin(site.journal("wf-1", 1)))
     with connect(users.url("api", own_server.port)) as api:
-        for query in (Query(), Query(state="running"), Query(attributes=(("label", "x"),)), Query(overdue=True)):
-            find_page(api, site.keys, PARTITIONS, query, limit=5, cursor=None, now_ms=site.now_ms)
+        labelled = (("label", "x"),)
+        queries = [Query(), Query(state="running"), Query(overdue=True), Query(attributes=labelled)]
+        queries += [Query(attributes=labelled, status="running"), Query(attributes=labelled, state="running")]
+        for query in queries:
+            page = find_page(api, site.keys, PARTITIONS, query, limit=5, cursor=None, now_ms=site.now_ms)
+            assert [view.id for view in page.views] == ([] if query.overdue else ["wf-1"])
         assert find_by_trace(api, site.keys, PARTITIONS, trace) == [("wf-1", 1)]
         assert look_up(api, site.keys, PARTITIONS, "wf-1", 5)
         assert count_states(api, site.keys, PARTITIONS, site.now_ms).statuses == {("job", "running"): 1}
@@ -201,6 +205,7 @@ def test_each_role_may_not_do_what_is_anothers(own_server: Server, users: Users,
     elsewhere = ("EVAL", "return redis.call('SET', KEYS[1], 'x')", 1, tag + b"workflow:a")
     refused = {
         "producer": [*read, *write, script, ("XADD", tag + b"events", "*", "a", "b"), ("XDEL", events, "1-0")],
+        "poller": [*write, elsewhere, ("XDEL", events, "1-0"), ("HSET", tag + b"meta", "cursor", "0-0")],
         "api": [*write, elsewhere, ("XDEL", events, "1-0"), ("XTRIM", events, "MAXLEN", "0")],
         "exporter": [
             ("XADD", events, "*", "a", "b"),

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from redis import Redis
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "redis.md"
-ROLES = ("worker", "exporter", "api", "producer")
+ROLES = ("worker", "exporter", "api", "poller", "producer")
 PASSWORD = "p@ss/word"
 
 
