@@ -16,10 +16,21 @@ class MachineDeadline(msgspec.Struct, frozen=True):
     send: str
 
 
+class MachineChildren(msgspec.Struct, frozen=True):
+    """What a state waits for of its workflow's children, and the chart's event `send` that says it has come true.
+    `expected` is the attribute that says how many there will be."""
+
+    wait_for: int | Literal["all"]
+    expected: str | None
+    send: str
+
+
 class MachineVersion(msgspec.Struct, frozen=True):
     """One version of a machine. `states` are paths in document order, `final` those of them that are final; `accepts`
     are the events that its chart knows, `events` gives the chart's event for an event type where that is not the type's
-    last dotted part; `deadlines` are by path, or by the machine's name for the whole workflow; `outcomes` by path."""
+    last dotted part; `deadlines` and `children` are by path, or by the machine's name for the whole workflow; and
+    `outcomes` by path. `parent_ended` gives the chart's event for the outcome of a parent. `source` is the URL that is
+    polled, with names where something is put in, and without its query."""
 
     machine: str
     version: int
@@ -31,6 +42,9 @@ class MachineVersion(msgspec.Struct, frozen=True):
     attributes: list[str]
     deadlines: dict[str, MachineDeadline]
     outcomes: dict[str, Outcome]
+    children: dict[str, MachineChildren]
+    parent_ended: dict[str, str]
+    source: str | None
     export: Literal["complete", "progressive"]
     trace: Literal["own", "continue"]
 
@@ -52,6 +66,12 @@ def describe_machine(machine: Machine) -> MachineVersion:
             for path, deadline in machine.deadlines.items()
         },
         outcomes=dict(machine.outcomes),
+        children={
+            path: MachineChildren("all" if rule.wait_for is None else rule.wait_for, rule.expected, rule.send)
+            for path, rule in machine.children.items()
+        },
+        parent_ended=dict(machine.parent_ended),
+        source=None if machine.source is None else machine.source.request.url.text.partition("?")[0],
         export=machine.export,
         trace=machine.trace,
     )

@@ -30,6 +30,7 @@ _SUMS = (
     ("longspan_refused_spans", "Spans and requests that the endpoint refused for good.", "refused"),
     ("longspan_waiting_workflows", "Workflows with events that wait for earlier ones or for the start.", "waiting"),
     ("longspan_parked_workflows", "Workflows with events that wait for a machine to be loaded.", "parked"),
+    ("longspan_messages_waiting", "What workflows have to say to parents and children, not delivered yet.", "messages"),
     ("longspan_deadlines_pending", "Workflows with a deadline ahead.", "deadlines"),
     ("longspan_deadlines_overdue", "Workflows with a deadline that is due and has not fired yet.", "overdue"),
 )

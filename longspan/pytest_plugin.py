@@ -5,6 +5,7 @@ pytest loads it in every run, so what is heavy is imported when a test asks for 
 
 from collections.abc import Generator, Iterator, Sequence
 from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("longspan", "testing machines with Longspan")
     group.addoption("--longspan-update", action="store_true", help="Write the golden files that tests ask for anew.")
     parser.addini(_INI, "Where machines are read from: files, directories, module:Class names.", "args", [])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Load what the stack needs while tests are collected, where one asks for it: it starts the faster then."""
+    if any("longspan_stack" in getattr(item, "fixturenames", ()) for item in session.items):
+        import_module("longspan.testing.stack")
+        import_module("longspan.testing.stack_server")
 
 
 @pytest.fixture(scope="session")

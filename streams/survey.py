@@ -13,8 +13,9 @@ class PartitionSurvey(NamedTuple):
     """One partition. `lag_ms` is the age of the oldest entry that is not folded, `oldest_ms` of the outbox's oldest, by
     the server's clock; 0 where there is none.
 
-    `unread` entries are not folded yet; `waiting` and `parked` count workflows, `refused` spans and requests. `worked`
-    and `exported` are 1 where a worker, or an exporter, holds the partition, else 0.
+    `unread` entries are not folded yet; `waiting` and `parked` count workflows, `refused` spans and requests,
+    `messages` what workflows have to say to others and is not delivered yet. `worked` and `exported` are 1 where a
+    worker, or an exporter, holds the partition, else 0.
     """
 
     unread: int
@@ -29,6 +30,7 @@ class PartitionSurvey(NamedTuple):
     overdue: int
     worked: int
     exported: int
+    messages: int
 
 
 class Survey(NamedTuple):
@@ -44,7 +46,7 @@ def survey(client: Client, keys: Keys, partitions: Collection[int]) -> Survey:
     calls = []
     for owned in map(keys.of, partitions):
         streams = (owned.meta, owned.events, owned.outbox, owned.dead, owned.refused)
-        calls.append(((*streams, owned.held, owned.parked, owned.deadlines, owned.exporter), (FIRED,)))
+        calls.append(((*streams, owned.held, owned.parked, owned.deadlines, owned.exporter, owned.messages), (FIRED,)))
     replies = SURVEY.call_each(client, calls)
     for reply in replies:
         if isinstance(reply, Exception):

@@ -1,8 +1,8 @@
 #!lua flags=no-writes
--- KEYS: meta, events, outbox, dead, refused, held, parked, deadlines, exporter. ARGV: what the score of a fired deadline
+-- KEYS: meta, events, outbox, dead, refused, held, parked, deadlines, exporter, messages. ARGV: what the score of a fired deadline
 -- has more. Answers numbers: entries that are not folded, ms since the oldest of them was written, outbox entries, ms
 -- since the oldest of them was written, dead letters, refused spans, workflows with events that wait, workflows whose
--- machine is not loaded, deadlines, overdue ones, whether a worker holds the partition, whether an exporter does.
+-- machine is not loaded, deadlines, overdue ones, whether a worker holds the partition, whether an exporter does, messages.
 -- Overdue is also what has fired and was not applied yet. A key of another type counts as empty. Here and not command by command, since an entry of a stream may be large.
 local function number(...)
   local reply = redis.pcall(...)
@@ -31,5 +31,6 @@ local waits = unread > 0 and first(KEYS[2], known and '(' .. cursor or '-', '+',
 return {
   unread, age(waits), number('XLEN', KEYS[3]), age(first(KEYS[3], '-', '+', 'COUNT', 1)), number('XLEN', KEYS[4]),
   number('XLEN', KEYS[5]), number('ZCARD', KEYS[6]), number('ZCARD', KEYS[7]), number('ZCARD', KEYS[8]),
-  number('ZCOUNT', KEYS[8], '-inf', now) + number('ZCOUNT', KEYS[8], ARGV[1], ARGV[1] + now), held(KEYS[1]), held(KEYS[9])
+  number('ZCOUNT', KEYS[8], '-inf', now) + number('ZCOUNT', KEYS[8], ARGV[1], ARGV[1] + now), held(KEYS[1]), held(KEYS[9]),
+  number('XLEN', KEYS[10])
 }

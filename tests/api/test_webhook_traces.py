@@ -94,6 +94,17 @@ def test_a_run_of_github_actions_becomes_a_trace_with_its_jobs_as_children(
     assert {_view(client, job)["trace_id"] for job in (LINTERS, UNIT, DEPLOY)} == {run["trace_id"]}
 
 
+def test_jobs_that_are_told_when_their_run_has_ended_are_in_its_trace(
+    client: httpx.Client, site: Site, worker: Worker
+) -> None:
+    _deliver_github(client)  # all of it at once, as after an outage
+    site.settle(worker)
+    run, jobs = _view(client, RUN), [_view(client, job) for job in (LINTERS, UNIT, DEPLOY)]
+    assert [job["status"] for job in jobs] == ["error", "ok", "ok"]
+    assert [job["trace_id"] for job in jobs] == [run["trace_id"]] * 3
+    assert [job["place"]["apart"] for job in jobs] == [None] * 3
+
+
 def test_deliveries_of_github_may_come_twice_and_out_of_order(client: httpx.Client, site: Site, worker: Worker) -> None:
     _deliver_github(client, 2, 4, 1, 1, 2, 5, 7, 10, 4)
     site.settle(worker)
