@@ -37,7 +37,7 @@ def test_every_query_that_is_said_to_be_refused_is() -> None:
 
 
 def test_the_data_source_is_one_of_type_tempo() -> None:
-    (block,) = re.findall(r"```yaml\n(.+?)```", TEXT, re.DOTALL)
+    (block,) = [one for one in re.findall(r"```yaml\n(.+?)```", TEXT, re.DOTALL) if "datasources:\n" in one]
     (source,) = yaml.safe_load(block)["datasources"]
     assert source["type"] == "tempo"
     assert source["jsonData"]["traceQuery"] == {"timeShiftEnabled": False}
