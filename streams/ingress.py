@@ -19,6 +19,7 @@ from streams.scripts import PASS_OVER, ROUTE
 logger = logging.getLogger(__name__)
 
 START = b"0-0"
+MOST_ENTRIES = 250  # in one round trip: some milliseconds in which Redis serves nobody else
 
 
 def emit(client: Client, keys: Keys, entries: Iterable[Mapping[bytes, bytes]]) -> list[bytes]:
@@ -44,7 +45,7 @@ class Router:
         self._blocked: dict[int, bytes] = {}  # by partition, its first entry that waits: no later one may overtake it
         self._in_doubt = True  # whether the stream still is the one that the partitions' positions are of
         self._told: set[str] = set()
-        self._pace = Pace()
+        self._pace = Pace(MOST_ENTRIES)
         self._bell = Bell(client, keys)
 
     def restart(self) -> None:
