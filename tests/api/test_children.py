@@ -1,5 +1,6 @@
 """A workflow and those that are part of it: how the API, Tempo's query API and the page tell of them."""
 
+import re
 from functools import partial
 from typing import Any
 
@@ -148,6 +149,10 @@ def test_the_page_of_a_parent_lists_its_children_and_that_of_a_child_leads_back(
     page = api.get("/ui/workflows/whole").text
     assert '<a class="mono" href="/ui/workflows/p2">p2</a>' in page
     assert "3 started" in page
+    assert page.count(">child started</span>") == 3
+    assert re.search(
+        r'child ended</span>.*?<a href="/ui/workflows/p2">p2</a>\s*<span .*?>error</span>', page, re.DOTALL
+    )
     assert 'data-status="error">1 error</span>' in page
     assert 'href="/?parent=whole"' in page
     assert page.count('class="mono part"') == 4, "one at the workflow span of each below it"
