@@ -36,9 +36,14 @@ class Refolding:
         if histories is None:
             histories = self._histories[subject] = tuple(History(subject, machines) for machines in self.machines)
             self._hear_what_waited(subject, histories)
+        spoke = False
         for history in histories:
             history.feed(line)
-        self._deliver(subject, histories)
+            spoke = spoke or bool(history.messages)
+        if spoke:
+            self._deliver(subject, histories)
+        else:
+            self._note(subject, histories)
         told_ns = event.time_ns if line.fate is None else arrived_ns(event)
         if told_ns > self.horizon_ns:
             self.horizon_ns = told_ns
