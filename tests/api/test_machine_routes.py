@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from api.machine_description import MachineChildren, describe_machine
 from machines.catalog import EXAMPLES, load_catalog
 from tests.streams.site import JOB, Site
 from tests.support.api import AppClient, app_client, make_service
@@ -32,6 +33,9 @@ def test_a_machine_is_told_in_full(api: AppClient) -> None:
         "attributes": ["label"],
         "deadlines": {"paused": {"after_seconds": 600.0, "send": "expire"}},
         "outcomes": {"done": "ok", "failed": "error", "expired": "timeout"},
+        "children": {},
+        "parent_ended": {},
+        "source": None,
         "export": "complete",
         "trace": "own",
     }
@@ -48,3 +52,10 @@ def test_where_a_document_lies_is_not_told(site: Site, path: str) -> None:
     catalog = load_catalog([str(EXAMPLES)])
     with app_client(make_service(site.connect, site.keys, catalog, lambda: 0)) as api:
         assert str(Path(EXAMPLES).parent) not in api.get(path).text
+
+
+def test_a_machine_says_what_it_waits_for_what_it_polls_and_what_it_does_when_its_parent_has_ended() -> None:
+    told = {machine.name: describe_machine(machine) for machine in load_catalog([str(EXAMPLES)])}
+    assert told["valuation"].children == {"valuing": MachineChildren("all", "shards", "children.done")}
+    assert told["valuation-shard"].parent_ended == {"timeout": "timeout", "cancelled": "withdrawn"}
+    assert told["risk-workflow"].source == "${RISK_URL}/workflows/{id}"
