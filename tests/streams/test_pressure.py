@@ -159,7 +159,11 @@ def test_a_survey_says_what_waits_in_each_partition(site: Site) -> None:
         "overdue": 0,
         "worked": 4,
         "exported": 0,
+        "messages": 0,
     }
+    site.client.call("XADD", site.keys.of(0).messages, "*", "m", "x")
+    assert survey(site.client, site.keys, (0,)).partitions[0].messages == 1
+    site.client.call("DEL", site.keys.of(0).messages)
     while worker.step(0):
         pass
     (ended,) = [found for found in survey(site.client, site.keys, EVERYWHERE).partitions.values() if found.outbox]
