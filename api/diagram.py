@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from api.endpoint import Answer, Call, Endpoint
+from api.endpoint import Answer, Call, Endpoint, problem_answer
 from api.machines import versions_of
-from api.problems import MEDIA, Problem, ProblemDocument, not_found
+from api.problems import Problem, not_found
 from machines.catalog import Catalog
 from machines.diagram import draw_mermaid
 from machines.drawing import draw_svg
@@ -113,8 +113,8 @@ ENDPOINTS = (
         (
             Answer(200, "The drawing.", media=SVG),
             Answer(200, "The text.", media=MERMAID),
-            Answer(404, "There is no such machine or version.", ProblemDocument, MEDIA),
-            Answer(422, "It has too many states to be drawn.", ProblemDocument, MEDIA),
+            problem_answer(404, "There is no such machine or version."),
+            problem_answer(422, "It has too many states to be drawn."),
         ),
         query=DiagramQuery,
     ),

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.problems import MEDIA, ProblemDocument
 from api.service import Service
 
 Scope = Literal["read", "write"]
@@ -36,6 +37,11 @@ class Answer:
     meaning: str
     body: Any = None
     media: str = "application/json"
+
+
+def problem_answer(status: int, meaning: str) -> Answer:
+    """An answer that is a problem document."""
+    return Answer(status, meaning, ProblemDocument, MEDIA)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from api.audit import note
 from api.binding import BATCH, JSON, STRUCTURED, Delivery, read_delivery
 from api.bodies import read_body
-from api.endpoint import Answer, Call, Endpoint, json_response
-from api.problems import Problem, ProblemDocument
+from api.endpoint import Answer, Call, Endpoint, json_response, problem_answer
+from api.problems import Problem
 from machines.entries import Prepared
 from machines.errors import EventError
 from streams.errors import BacklogFullError
@@ -122,10 +122,6 @@ def _refusal(delivery: Delivery) -> Problem:
     return Problem(400, "Wrong event", f"event 0 cannot be taken: {error}{more}", field=f"[0].{error.field}")
 
 
-def _problem(status: int, meaning: str) -> Answer:
-    return Answer(status, meaning, ProblemDocument, "application/problem+json")
-
-
 ENDPOINTS = (
     Endpoint(
         "POST",
@@ -136,12 +132,12 @@ ENDPOINTS = (
         (
             Answer(202, "All events are in Redis. One that came before changes nothing.", Receipt),
             Answer(207, "Some events of the batch are in Redis, the others cannot be taken.", Receipt),
-            _problem(400, "No event can be taken: the field says which attribute is wrong."),
-            _problem(408, "The body did not come in time."),
-            _problem(413, "The body is too long, or the batch has too many events."),
-            _problem(415, "The body is of a type that is no CloudEvent."),
-            _problem(429, "Too many events wait to be applied: try again later."),
-            _problem(503, "Redis does not answer, or its memory is full: send the same again."),
+            problem_answer(400, "No event can be taken: the field says which attribute is wrong."),
+            problem_answer(408, "The body did not come in time."),
+            problem_answer(413, "The body is too long, or the batch has too many events."),
+            problem_answer(415, "The body is of a type that is no CloudEvent."),
+            problem_answer(429, "Too many events wait to be applied: try again later."),
+            problem_answer(503, "Redis does not answer, or its memory is full: send the same again."),
         ),
         body={STRUCTURED: CloudEvent, BATCH: list[CloudEvent], JSON: CloudEvent | list[CloudEvent]},
     ),

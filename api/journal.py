@@ -7,9 +7,9 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from api.description import JournalEvent, describe_record
-from api.endpoint import Answer, Call, Endpoint, json_response
+from api.endpoint import Answer, Call, Endpoint, json_response, problem_answer
 from api.links import workflow_path
-from api.problems import MEDIA, ProblemDocument, not_found
+from api.problems import not_found
 from api.responses import next_link
 from api.service import Service
 from api.workflows import PageLinks, no_workflow
@@ -88,7 +88,7 @@ ENDPOINTS = (
         "read",
         (
             Answer(200, "A page of the journal.", Journal),
-            Answer(404, "There is no such workflow or run.", ProblemDocument, MEDIA),
+            problem_answer(404, "There is no such workflow or run."),
         ),
         query=JournalPaging,
     ),

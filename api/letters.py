@@ -6,9 +6,9 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from api.endpoint import Answer, Call, Endpoint, json_response
+from api.endpoint import Answer, Call, Endpoint, json_response, problem_answer
 from api.letter_description import Letter, describe_letter
-from api.problems import MEDIA, Problem, ProblemDocument, not_found, wrong_parameter
+from api.problems import Problem, not_found, wrong_parameter
 from streams.client import Client
 from streams.deadletters import DeadLetter, drop, get_dead_letter, redrive
 from streams.errors import CursorError, DeadLetterError
@@ -110,7 +110,7 @@ async def _delete(call: Call) -> Response:
     return json_response(Dropped(await drop_letter(call, call.path["id"])))
 
 
-_NOT_THERE = Answer(404, "There is no such dead letter.", ProblemDocument, MEDIA)
+_NOT_THERE = problem_answer(404, "There is no such dead letter.")
 
 ENDPOINTS = (
     Endpoint(
@@ -140,7 +140,7 @@ ENDPOINTS = (
         (
             Answer(200, "It was sent.", Redriven),
             _NOT_THERE,
-            Answer(409, "It is parked, or holds nothing that could be sent.", ProblemDocument, MEDIA),
+            problem_answer(409, "It is parked, or holds nothing that could be sent."),
         ),
     ),
     Endpoint(

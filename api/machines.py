@@ -6,9 +6,9 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response
 
-from api.endpoint import Answer, Call, Endpoint, json_response
+from api.endpoint import Answer, Call, Endpoint, json_response, problem_answer
 from api.machine_description import MachineVersion, describe_machine
-from api.problems import MEDIA, ProblemDocument, not_found
+from api.problems import not_found
 from machines.catalog import Catalog
 from machines.machine import Machine
 
@@ -84,7 +84,7 @@ ENDPOINTS = (
         "read",
         (
             Answer(200, "Its versions.", MachineVersions),
-            Answer(404, "There is no such machine.", ProblemDocument, MEDIA),
+            problem_answer(404, "There is no such machine."),
         ),
     ),
 )

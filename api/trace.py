@@ -6,9 +6,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.endpoint import Answer, Call, Endpoint, json_response
+from api.endpoint import Answer, Call, Endpoint, json_response, problem_answer
 from api.family_traces import FamilyTrace, read_family
-from api.problems import ProblemDocument, not_found
+from api.problems import not_found
 from api.service import Service
 from machines.instants import format_instant
 from machines.snapshot import Status
@@ -191,7 +191,7 @@ ENDPOINTS = (
             Answer(200, "The spans, in the form asked for.", media=PROTOBUF),
             Answer(200, "The spans, in the form asked for.", OtlpAnswer),
             Answer(200, "The spans, in the form asked for.", None, "application/protobuf"),
-            Answer(404, "There is no such run.", ProblemDocument, "application/problem+json"),
+            problem_answer(404, "There is no such run."),
         ),
         TraceQuery,
     ),

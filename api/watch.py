@@ -6,12 +6,11 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from api.endpoint import Answer, Call, Endpoint
+from api.endpoint import Answer, Call, Endpoint, problem_answer
 from api.event_stream import MEDIA, EventStream
 from api.filters import Filters, read_filters
 from api.following import Follower, Place, read_place
-from api.problems import MEDIA as PROBLEM
-from api.problems import ProblemDocument, wrong_parameter
+from api.problems import wrong_parameter
 from api.watch_tokens import LONGEST_TOKEN, TokenError, decode_positions
 from api.watching import ListWatcher
 
@@ -68,7 +67,7 @@ async def _follow(call: Call) -> Response:
     return EventStream(follower, await follower.begin(place), call.service.options.heartbeat_seconds)
 
 
-_FULL = Answer(503, "Too many watch already, or Redis does not answer: try again.", ProblemDocument, PROBLEM)
+_FULL = problem_answer(503, "Too many watch already, or Redis does not answer: try again.")
 
 ENDPOINTS = (
     Endpoint(

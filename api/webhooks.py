@@ -11,10 +11,10 @@ from api.access import Access
 from api.audit import note
 from api.bodies import read_body
 from api.delivered import read_events
-from api.endpoint import Answer, Call, Endpoint, json_response
+from api.endpoint import Answer, Call, Endpoint, json_response, problem_answer
 from api.identity import Identity
 from api.intake import Accepted, append, tell_accepted
-from api.problems import Problem, ProblemDocument, not_found
+from api.problems import Problem, not_found
 from api.signatures import Hook, check_signature, unsigned
 from machines.entries import Prepared
 from machines.mapping_rule import Draft, Fault
@@ -99,10 +99,6 @@ async def _read(request: Request, hook: Hook, body: bytes) -> tuple[list[Draft],
     return drafts, faults
 
 
-def _problem(status: int, meaning: str) -> Answer:
-    return Answer(status, meaning, ProblemDocument, "application/problem+json")
-
-
 ENDPOINTS = (
     Endpoint(
         "POST",
@@ -114,14 +110,14 @@ ENDPOINTS = (
             Answer(
                 202, "The events of the delivery are in Redis, or it has none. The same again changes nothing.", Taken
             ),
-            _problem(400, "The delivery cannot be read, or no event be made of it: the field says which rule."),
-            _problem(401, "The signature does not fit, or there is neither a signature nor a token."),
-            _problem(404, "No such webhook is served."),
-            _problem(408, "The body did not come in time."),
-            _problem(413, "The body is too long, or has too many events in it."),
-            _problem(415, "The body is no JSON."),
-            _problem(429, "Too many events wait to be applied: deliver it again later."),
-            _problem(503, "Redis does not answer, or its memory is full: deliver the same again."),
+            problem_answer(400, "The delivery cannot be read, or no event be made of it: the field says which rule."),
+            problem_answer(401, "The signature does not fit, or there is neither a signature nor a token."),
+            problem_answer(404, "No such webhook is served."),
+            problem_answer(408, "The body did not come in time."),
+            problem_answer(413, "The body is too long, or has too many events in it."),
+            problem_answer(415, "The body is no JSON."),
+            problem_answer(429, "Too many events wait to be applied: deliver it again later."),
+            problem_answer(503, "Redis does not answer, or its memory is full: deliver the same again."),
         ),
         body={"application/json": Any},
         signed=True,

@@ -7,9 +7,9 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from api.description import Workflow
-from api.endpoint import Answer, Call, Endpoint, json_response
+from api.endpoint import Answer, Call, Endpoint, json_response, problem_answer
 from api.filters import Filters, read_filters
-from api.problems import MEDIA, Problem, ProblemDocument, not_found, wrong_parameter
+from api.problems import Problem, not_found, wrong_parameter
 from api.responses import json_if_changed, next_link, watch_link
 from api.service import Service
 from api.views import MOST_CHILDREN, describe, describe_one
@@ -85,7 +85,7 @@ def _tell_page(client: Client, call: Call, partitions: int, query: Query) -> Res
     return json_response(WorkflowPage(describe(client, service, page.views), page.next, links))
 
 
-_NOT_THERE = Answer(404, "There is no such workflow.", ProblemDocument, MEDIA)
+_NOT_THERE = problem_answer(404, "There is no such workflow.")
 
 ENDPOINTS = (
     Endpoint(

@@ -9,10 +9,10 @@ from machines.messages import (
     PARENT_ENDED,
     ChildrenDone,
     decode_parent_ended,
+    done_key,
     done_name,
     is_message,
     make_message,
-    split_done_name,
 )
 from machines.snapshot import Children, Snapshot
 
@@ -54,7 +54,7 @@ def chart_event(machine: Machine, event: Event) -> str | None:
     if not is_message(event):
         return machine.chart_event(event.type)
     if event.type == CHILDREN_DONE:
-        rule = machine.children.get(split_done_name(event.id)[0])
+        rule = machine.children.get(done_key(event.id))
         return None if rule is None else rule.send
     return machine.parent_ended.get(decode_parent_ended(event.data or "").parent.outcome)
 

@@ -129,8 +129,6 @@ def done_name(key: str, run: int, visit: int) -> str:
     return f"children.done:{run}.{visit}:{key}"
 
 
-def split_done_name(name: str) -> tuple[str, int, int]:
-    """Key, run and visit of such an id."""
-    place, _, key = name.removeprefix("children.done:").partition(":")
-    run, _, visit = place.partition(".")
-    return key, int(run), int(visit)
+def done_key(name: str) -> str:
+    """The key of the rule in such an id."""
+    return name.removeprefix("children.done:").partition(":")[2]
