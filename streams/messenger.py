@@ -9,7 +9,7 @@ from redis.exceptions import TryAgainError
 from machines.events import Event, encode_event
 from machines.messages import decode_parent_ended, deliver, is_broadcast
 from streams.client import Client
-from streams.errors import UNREADABLE, KeyTypeError, check_type, is_wrong_type
+from streams.errors import UNREADABLE, KeyTypeError, check_type, is_wrong_type, or_else
 from streams.indexes import CHILDREN, START_BYTES, spell
 from streams.keys import Keys, partition_of
 from streams.messages import BROADCAST, Sent, encode_broadcast, read_sent
@@ -134,7 +134,7 @@ class Messenger:
             return read_sent(fields)
         except (ValueError, *UNREADABLE):
             place = f"{self._keys.of(sender).messages.decode()} {entry_id.decode()}"
-            self._tell(f"an entry that no worker wrote was passed over: {place}")
+            logger.error("an entry that no worker wrote was passed over: %s", place)  # and is gone then: told once
             return Sent([], [])
 
     def _spread(self, partition: int, broadcast: Event, position: str) -> None:
@@ -143,10 +143,16 @@ class Messenger:
         children = keys.index(CHILDREN)
         begin = spell(decode_parent_ended(broadcast.data or "").parent.id)
         after, until = b"[" + begin, b"(" + begin + b"\xff"
-        while members := self._client.call("ZRANGE", children, after, until, "BYLEX", "LIMIT", 0, CHILDREN_PAGE):
+        while True:
+            page = ("ZRANGE", children, after, until, "BYLEX", "LIMIT", 0, CHILDREN_PAGE)
+            (members,) = self._client.call_all([page], raise_on_error=False)
+            if is_wrong_type(members):
+                self._tell(f"children are not told that their parent has ended: {children.decode()} is no sorted set")
+            if not or_else(members, []):
+                return
+            names = [member[len(begin) + START_BYTES :].decode(errors="replace") for member in members]
             self._client.call_all(
-                ("XADD", keys.events, "*", "e", encode_event(deliver(broadcast, position, child.decode())))
-                for child in (member[len(begin) + START_BYTES :] for member in members)
+                ("XADD", keys.events, "*", "e", encode_event(deliver(broadcast, position, name))) for name in names
             )
             after = b"(" + members[-1]
 

@@ -105,6 +105,23 @@ def test_the_end_of_a_parent_reaches_its_open_children_in_all_partitions(site: S
     assert exported == {"whole", *CHILDREN[1:]}, "what the parent was too late for goes out by itself"
 
 
+def test_an_index_of_another_type_keeps_the_end_of_a_parent_from_no_other_partition(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = make_worker(site)
+    begin_family(site)
+    site.settle(worker)
+    spoilt = site.of(CHILDREN[0])
+    site.client.call("SET", spoilt.index(b"children"), "rubbish")
+    site.emit(batch(site, "whole", "timeout"))
+    site.settle(worker)
+    elsewhere = [child for child in CHILDREN if site.of(child) is not spoilt]
+    assert elsewhere
+    assert {site.status(child) for child in elsewhere} == {"error"}
+    (line,) = [record.getMessage() for record in caplog.records if "children are not told" in record.getMessage()]
+    assert spoilt.index(b"children").decode() in line
+
+
 def test_a_child_in_redis_waits_for_its_parent_no_longer_than_it_may(site: Site) -> None:
     worker = site.worker(catalog=site.load(BATCH, PARTS), parent_wait_ms=5_000)
     site.emit(site.event("alone", "started", parent="nobody"))
