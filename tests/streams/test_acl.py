@@ -125,7 +125,7 @@ def test_what_lacks_a_right_is_done_in_full_or_not_at_all(
 @pytest.mark.parametrize("binary", BINARIES, ids=["valkey", "redis"])
 def test_the_file_can_be_loaded_as_it_is(binary: str, tmp_path: Path) -> None:
     everyone = "user default on nopass ~* &* +@all"
-    (tmp_path / "users.acl").write_text(acl_file().replace("user default off", everyone))
+    (tmp_path / "users.acl").write_text(acl_file().replace("user default off ~* &* +@all", everyone))
     with running(binary, tmp_path, "--aclfile", str(tmp_path / "users.acl")) as server, server.client() as client:
         names = {name.decode() if isinstance(name, bytes) else name for name in client.acl_users()}
         assert names == {"default", *(f"longspan-{role}" for role in ROLES)}
