@@ -13,7 +13,7 @@ from tests.api.hooked import PLAIN, RUN, WRITER, count, deliver, deliver_plain, 
 from tests.streams.site import Site
 from tests.support.admission import make_access, stored
 from tests.support.api import AppClient, app_client, make_service
-from tests.support.deliveries import github, hooks, recorded
+from tests.support.deliveries import hooks
 
 
 @pytest.fixture
@@ -52,15 +52,6 @@ def test_a_delivery_that_comes_again_adds_nothing(client: AppClient, site: Site)
     assert first["position"] != again["position"]
     assert site.records("wf-1") == before
     assert len(before) == 1
-
-
-@pytest.mark.parametrize("event", ["ping", "push", "workflow_dispatch"])
-def test_what_no_rule_is_about_is_answered_and_ignored(client: AppClient, site: Site, event: str) -> None:
-    body = json.dumps(recorded("github")[0]["payload"]).encode()
-    answer = client.post("/webhooks/github", content=body, headers=github(event, body))
-    assert answer.status_code == 202
-    assert answer.json() == {"events": [], "ignored": "no rule of the webhook github is about this delivery"}
-    assert not count(site)
 
 
 def test_a_form_with_the_payload_in_it_is_the_same_delivery(client: AppClient, site: Site) -> None:
