@@ -41,7 +41,8 @@ class WorkflowPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PollingTrouble(msgspec.Struct, frozen=True, kw_only=True):
-    """What keeps a workflow from being polled: a `kind` such as `timeout` or `status-404`, and `detail` for people."""
+    """What keeps a workflow, or a list, from being polled: a `kind` such as `timeout` or `status-404`, and a `detail`
+    for people."""
 
     kind: str
     detail: str

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from machines.journal import Outcome
 from machines.machine import Machine
+from machines.source import Request
 
 
 class MachineDeadline(msgspec.Struct, frozen=True):
@@ -30,7 +31,8 @@ class MachineVersion(msgspec.Struct, frozen=True):
     are the events that its chart knows, `events` gives the chart's event for an event type where that is not the type's
     last dotted part; `deadlines` and `children` are by path, or by the machine's name for the whole workflow; and
     `outcomes` by path. `parent_ended` gives the chart's event for the outcome of a parent. `source` is the URL that is
-    polled, with names where something is put in, and without its query."""
+    polled, with names where something is put in, and without its query; `list` that of the collection that starts
+    workflows."""
 
     machine: str
     version: int
@@ -45,13 +47,14 @@ class MachineVersion(msgspec.Struct, frozen=True):
     children: dict[str, MachineChildren]
     parent_ended: dict[str, str]
     source: str | None
+    list: str | None
     export: Literal["complete", "progressive"]
     trace: Literal["own", "continue"]
 
 
 def describe_machine(machine: Machine) -> MachineVersion:
     """One version of a machine."""
-    chart = machine.chart
+    chart, source = machine.chart, machine.source
     return MachineVersion(
         machine=machine.name,
         version=machine.version,
@@ -71,7 +74,12 @@ def describe_machine(machine: Machine) -> MachineVersion:
             for path, rule in machine.children.items()
         },
         parent_ended=dict(machine.parent_ended),
-        source=None if machine.source is None else machine.source.request.url.text.partition("?")[0],
+        source=None if source is None else _show(source.request),
+        list=None if source is None or source.collection is None else _show(source.collection.request),
         export=machine.export,
         trace=machine.trace,
     )
+
+
+def _show(request: Request) -> str:
+    return request.url.text.partition("?")[0]

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from api.diagram import draw_chart, find_machine
 from api.endpoint import Answer, Call, Endpoint
 from api.frame import render
-from api.machines import versions_of
+from api.machine_description import describe_machine
+from api.machines import find_list_trouble, versions_of
 from api.problems import Problem
 from machines.durations import format_duration
 from machines.machine import Machine
@@ -31,7 +32,8 @@ async def _show_list(call: Call) -> Response:
         name: {status: count for (machine, status), count in counts.statuses.items() if machine == name}
         for name, _ in machines
     }
-    return render(call, "machines.html", section="machines", machines=machines, totals=totals)
+    troubles = {name: await find_list_trouble(call.service, name) for name, _ in machines}
+    return render(call, "machines.html", section="machines", machines=machines, totals=totals, troubles=troubles)
 
 
 async def _show(call: Call) -> Response:
@@ -53,6 +55,8 @@ async def _show(call: Call) -> Response:
         counts=[(path, here[path].open) for path in machine.chart.paths.values() if path in here],
         statuses={status: count for (name, status), count in counts.statuses.items() if name == machine.name},
         starts=_starts(machine),
+        told=describe_machine(machine),
+        trouble=await find_list_trouble(call.service, machine.name),
     )
 
 

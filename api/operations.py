@@ -12,12 +12,13 @@ from api.endpoint import Answer, Call, Endpoint, json_response
 from api.exposition import render
 from api.findings import Finding
 from api.metrics import Metrics
-from api.readiness import examine
+from api.readiness import examine, examine_pollers
 from api.service import Service
 from streams.client import Client
 from streams.counts import Counts
 from streams.errors import ServerError, trouble
 from streams.keys import Keys
+from streams.pollers import Attendance, find_duty
 from streams.survey import Survey
 
 ANSWER_SECONDS = 2.0  # until a probe or a scrape does without what Redis would have said
@@ -41,8 +42,13 @@ async def _live(call: Call) -> Response:
 
 
 async def _ready(call: Call) -> Response:
-    seen = await _ask(call.service, call.service.overview.survey)
+    service = call.service
+    seen = await _ask(service, service.overview.survey)
     checks = list(examine(None, seen)) if isinstance(seen, str) else list(examine(seen))
+    duty = find_duty(service.catalog)
+    if duty.machines and isinstance(seen, Survey) and seen.partitions:
+        attendance = await _ask(service, partial(service.overview.attendance, duty=duty))
+        checks += [examine_pollers(attendance)] if isinstance(attendance, Attendance) else []
     ready = all(finding.verdict != "fail" for finding in checks)
     return json_response(Readiness(ready, checks), 200 if ready else 503, {"Cache-Control": "no-store"})
 
@@ -95,7 +101,7 @@ ENDPOINTS = (
         _ready,
         None,
         (
-            Answer(200, "It can. Findings that say `warn` are about workers or the endpoint.", Readiness),
+            Answer(200, "It can. Findings that say `warn` are about workers, pollers or the endpoint.", Readiness),
             Answer(503, "It cannot: Redis does not answer it.", Readiness),
         ),
     ),

@@ -6,6 +6,7 @@ from streams.client import Client
 from streams.counts import Counts, count_states
 from streams.keys import Keys
 from streams.layout import read_partitions
+from streams.pollers import Attendance, Duty, read_attendance
 from streams.survey import Survey, survey
 
 FRESH_SECONDS = 1.0
@@ -35,6 +36,7 @@ class Overview:
         self._partitions = 0
         self._survey: _Kept[Survey] = _Kept()
         self._counts: _Kept[Counts] = _Kept()
+        self._attendance: _Kept[Attendance] = _Kept()
 
     def survey(self, client: Client, keys: Keys, now: float) -> Survey:
         """What waits in every partition. Raises redis.RedisError."""
@@ -45,6 +47,11 @@ class Overview:
         """Workflows by machine, status and state. Raises redis.RedisError."""
         found = self._counts.find(now)
         return found or self._counts.keep(count_states(client, keys, self._settle(client, keys), now_ms), now)
+
+    def attendance(self, client: Client, keys: Keys, now: float, duty: Duty) -> Attendance:
+        """Who polls what there is to be polled. Raises redis.RedisError."""
+        found = self._attendance.find(now)
+        return found or self._attendance.keep(read_attendance(client, keys, self._settle(client, keys), duty), now)
 
     def _settle(self, client: Client, keys: Keys) -> int:
         self._partitions = self._partitions or read_partitions(client, keys) or 0

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from api.findings import Finding
 from machines.durations import format_duration
+from streams.pollers import Attendance
 from streams.survey import Survey
 
 OLD_MS = 60_000
@@ -13,8 +14,9 @@ _SHOWN = 10
 def examine(seen: Survey | None, trouble: str = "") -> Iterator[Finding]:
     """One finding a check; only where one of them is `fail` can this process not serve.
 
-    `seen` is all partitions, None where Redis does not answer: `trouble` says why then. What workers, the exporter or
-    the endpoint do makes no API process less fit: to take it out of service would hide what it has to say of them.
+    `seen` is all partitions, None where Redis does not answer: `trouble` says why then. What workers, pollers, the
+    exporter or the endpoint do makes no API process less fit: to take it out of service would hide what it has to say
+    of them.
     """
     if seen is None:
         yield Finding("redis", "fail", trouble, "See LONGSPAN_REDIS_URL and the network: longspan doctor")
@@ -29,14 +31,24 @@ def examine(seen: Survey | None, trouble: str = "") -> Iterator[Finding]:
     yield _examine_export(seen)
 
 
+def examine_pollers(seen: Attendance) -> Finding:
+    """Whether there is a poller wherever one is needed: nobody has to have any, where all events are pushed."""
+    if seen.unattended:
+        remedy = "They move within LONGSPAN_LEASE if a poller is there, else start one: longspan poll"
+        return Finding("pollers", "warn", f"no poller holds partitions {_name(seen.unattended)}", remedy)
+    return Finding("pollers", "ok", f"{seen.running} workflows are to be polled, {len(seen.pollers)} pollers are there")
+
+
 def _examine_holders(check: str, role: str, free: Collection[int]) -> Finding:
     if not free:
         return Finding(check, "ok", "every partition has one")
-    shown = ", ".join(map(str, sorted(free)[:_SHOWN])) + (
-        f" and {len(free) - _SHOWN} more" if len(free) > _SHOWN else ""
-    )
     remedy = "They move within LONGSPAN_LEASE if a worker is there, else start one: longspan worker"
-    return Finding(check, "warn", f"no {role} holds partitions {shown}", remedy)
+    return Finding(check, "warn", f"no {role} holds partitions {_name(free)}", remedy)
+
+
+def _name(partitions: Collection[int]) -> str:
+    more = f" and {len(partitions) - _SHOWN} more" if len(partitions) > _SHOWN else ""
+    return ", ".join(map(str, sorted(partitions)[:_SHOWN])) + more
 
 
 def _examine_lag(seen: Survey) -> Finding:

@@ -14,6 +14,7 @@ from longspan.endpoint import read_endpoint
 from longspan.errors import FAILED
 from longspan.failure import explain
 from longspan.findings import examine_endpoint, examine_machines, examine_store
+from longspan.polling.examination import examine_sources
 from longspan.settings import Settings, read_settings
 from longspan.store import open_store
 
@@ -21,7 +22,7 @@ from longspan.store import open_store
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {check, verdict, detail, remedy}.")
 def doctor(as_json: bool) -> None:
-    """Check Redis (version, noeviction, persistence), clock, work, deadlines, outbox, endpoint and machines.
+    """Check Redis (version, noeviction, persistence), clock, work, deadlines, outbox, polling, endpoint and machines.
 
     \b
       longspan doctor
@@ -43,9 +44,12 @@ def doctor(as_json: bool) -> None:
 
 
 def _examine(settings: Settings) -> Iterator[Finding]:
-    yield from _guarded("server", lambda: examine_store(open_store(settings), settings, _now_ms))
+    machines, catalog = examine_machines(settings)
+    yield from _guarded("server", lambda: examine_store(open_store(settings), settings, catalog, _now_ms))
     yield from _guarded("endpoint", lambda: [examine_endpoint(settings, time.time)])
-    yield examine_machines(settings)
+    yield machines
+    if catalog is not None:
+        yield examine_sources(settings, catalog)
 
 
 def _guarded(check: str, examine: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

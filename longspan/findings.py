@@ -8,19 +8,24 @@ from api.findings import Finding, Verdict
 from longspan.endpoint import read_endpoint
 from longspan.failure import explain
 from longspan.loading import load_machines
+from longspan.polling.examination import examine_polling
 from longspan.settings import Settings
 from longspan.store import Store
 from machines.durations import format_duration
 
 if TYPE_CHECKING:
+    from machines.catalog import Catalog
     from streams.client import Client
 
 MOST_SKEW_MS = 1_000
 OLDEST_OUTBOX_MS = 60_000
 
 
-def examine_store(store: Store, settings: Settings, now_ms: Callable[[], int]) -> Iterator[Finding]:
-    """Server, its persistence and clock, then the work, the outbox and what was set aside.
+def examine_store(
+    store: Store, settings: Settings, catalog: "Catalog | None", now_ms: Callable[[], int]
+) -> Iterator[Finding]:
+    """Server, its persistence and clock, then the work, the outbox, what was set aside, and polling by the machines of
+    the catalog, where there is one.
 
     Raises StreamsError or redis.RedisError where the server cannot be used at all.
     """
@@ -51,6 +56,8 @@ def examine_store(store: Store, settings: Settings, now_ms: Callable[[], int]) -
     yield from examine_work(store, partitions, server_ms)
     yield _examine_outbox(store, partitions, server_ms)
     yield from _examine_set_aside(store, partitions)
+    if catalog is not None:
+        yield from examine_polling(store, partitions, catalog)
 
 
 def _examine_server(store: Store) -> Finding:
@@ -83,16 +90,18 @@ def examine_endpoint(settings: Settings, now_seconds: Callable[[], float]) -> Fi
     return Finding("endpoint", "fail", f"{endpoint.shown}: {answer.reason}", remedy)
 
 
-def examine_machines(settings: Settings) -> Finding:
-    """Whether the machines can be loaded."""
+def examine_machines(settings: Settings) -> "tuple[Finding, Catalog | None]":
+    """Whether the machines can be loaded, and those that are."""
     try:
         catalog = load_machines((), settings)
     except Exception as error:
         failure = explain(error)
         if failure is None:
             raise
-        return Finding("machines", "fail", failure.message, "Mend them; longspan machines --validate checks again.")
-    return Finding("machines", "ok", ", ".join(f"{machine.name} {machine.version}" for machine in catalog))
+        remedy = "Mend them; longspan machines --validate checks again."
+        return Finding("machines", "fail", failure.message, remedy), None
+    names = ", ".join(f"{machine.name} {machine.version}" for machine in catalog)
+    return Finding("machines", "ok", names), catalog
 
 
 def _examine_outbox(store: Store, partitions: int, server_ms: int) -> Finding:

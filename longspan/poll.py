@@ -68,7 +68,7 @@ def poll(
     known: dict[str, object] = dict(_read_attribute(text) for text in attributes)
     trial = try_once(settings, catalog, machine, workflow_id, known, answer)
     click.echo(json.dumps(trial.as_json(), indent=2) if as_json else show(trial))
-    if trial.reading.trouble is not None:
+    if trial.trouble is not None:
         raise SystemExit(1)
     return None
 

@@ -61,10 +61,7 @@ class SimulatedApi:
             return _trouble(503, str(error))
         if is_new and self._started is not None:
             self._started(life)
-        if fault == "backwards":
-            now_ns -= (now_ns - life.began_ns) // 2
-        view = view_workflow(life, now_ns, _DAY_NS if fault == "future" else 0)
-        return await _spoil(request, fault, _answer(request, view))
+        return await _spoil(request, fault, _answer(request, _view(life, now_ns, fault), {}))
 
     async def _list(self, request: Request) -> Response:
         query = request.query_params
@@ -79,12 +76,13 @@ class SimulatedApi:
         fault = self._faults.choose()
         now_ns = self._now_ns()
         lives = self._system.page(query.get("after"), int(limit))
-        views = [view_workflow(life, now_ns) for life in lives]
-        following = None
+        views = [_view(life, now_ns, fault) for life in lives]
+        following, links = None, {}
         if len(lives) == int(limit):
             following = "/workflows?" + urlencode({**query, "after": lives[-1].id}, quote_via=quote)
+            links = {"Link": f'<{following}>; rel="next"'}
         page = Page([view for view in views if wanted in (None, view.status)], following)
-        return await _spoil(request, fault, _answer(request, page))
+        return await _spoil(request, fault, _answer(request, page, links))
 
     async def _describe(self, request: Request) -> Response:
         del request
@@ -95,13 +93,20 @@ class SimulatedApi:
         return Response("ok\n", media_type="text/plain")
 
 
-def _answer(request: Request, told: Workflow | Page) -> Response:
+def _view(life: Life, now_ns: int, fault: str | None) -> Workflow:
+    """The record of a workflow, with what a fault does to it."""
+    if fault == "backwards":
+        now_ns -= (now_ns - life.began_ns) // 2
+    return view_workflow(life, now_ns, _DAY_NS if fault == "future" else 0)
+
+
+def _answer(request: Request, told: Workflow | Page, links: dict[str, str]) -> Response:
     body = msgspec.json.encode(told)
     etag = f'"{blake2b(body, digest_size=8).hexdigest()}"'
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if etag in known:
-        return Response(status_code=304, headers={"ETag": etag})
-    return Response(body, media_type="application/json", headers={"ETag": etag})
+        return Response(status_code=304, headers={"ETag": etag, **links})
+    return Response(body, media_type="application/json", headers={"ETag": etag, **links})
 
 
 async def _spoil(request: Request, fault: str | None, right: Response) -> Response:

@@ -36,7 +36,12 @@ def describe() -> dict[str, Any]:
             },
             "/workflows": {
                 "get": _operation(
-                    "listWorkflows", "The workflows that run or ran.", [after, limit, status], page, trouble
+                    "listWorkflows",
+                    "The workflows that run or ran, page by page.",
+                    [after, limit, status],
+                    page,
+                    trouble,
+                    {"Link": {"description": 'The next page, rel="next"; not on the last one.', "schema": _TEXT}},
                 )
             },
         },
@@ -49,7 +54,12 @@ def _parameter(name: str, meaning: str, schema: dict[str, Any]) -> dict[str, Any
 
 
 def _operation(
-    name: str, summary: str, parameters: list[dict[str, Any]], good: dict[str, Any], bad: dict[str, Any]
+    name: str,
+    summary: str,
+    parameters: list[dict[str, Any]],
+    good: dict[str, Any],
+    bad: dict[str, Any],
+    headers: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     etag = {"description": "Changes whenever the answer does.", "schema": _TEXT}
     condition = {"name": "If-None-Match", "in": "header", "description": "ETags that are known.", "schema": _TEXT}
@@ -60,7 +70,7 @@ def _operation(
         "responses": {
             "200": {
                 "description": "As it is now.",
-                "headers": {"ETag": etag},
+                "headers": {"ETag": etag, **(headers or {})},
                 "content": {"application/json": {"schema": good}},
             },
             "304": {"description": "Nothing has changed."},

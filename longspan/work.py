@@ -14,25 +14,14 @@ OVERDUE_MS = 2_000  # what is late by less may just be on its way
 
 def examine_work(store: Store, partitions: int, server_ms: int) -> Iterator[Finding]:
     """Workers, ingress, backlog, deadlines and waits, by reading alone. Raises redis.RedisError."""
-    workers = _read_workers(store, server_ms)
+    from streams.members import read_members
+
+    workers = [_short(name) for name in read_members(store.client, store.keys.workers, server_ms)]
     yield _examine_workers(store, partitions, workers, server_ms)
     yield _examine_ingress(store, server_ms)
     yield _examine_backlog(store, partitions)
     yield _examine_deadlines(store, partitions, workers, server_ms)
     yield _examine_waits(store, partitions, server_ms)
-
-
-def _read_workers(store: Store, server_ms: int) -> list[str]:
-    """The workers that are there, by their names, the oldest first."""
-    (members,) = store.client.call_all([("HGETALL", store.keys.workers)], raise_on_error=False)
-    if not isinstance(members, list):
-        return []
-    found = []
-    for name, times in zip(members[::2], members[1::2], strict=True):
-        joined, _, until = times.partition(b" ")
-        if until.isdigit() and int(until) > server_ms:
-            found.append((joined, _short(name)))
-    return [name for _, name in sorted(found)]
 
 
 def _examine_workers(store: Store, partitions: int, workers: Sequence[str], server_ms: int) -> Finding:
@@ -142,9 +131,9 @@ def _is_held(reply: Any, server_ms: int) -> bool:
     )
 
 
-def _short(name: bytes) -> str:
+def _short(name: str) -> str:
     """Host and process of a worker's name."""
-    return "/".join(name.decode(errors="replace").partition("#")[0].split("/")[::2][:2])
+    return "/".join(name.partition("#")[0].split("/")[::2][:2])
 
 
 def _name(things: Iterable[str]) -> str:

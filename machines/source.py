@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from machines.durations import parse_duration
 from machines.mapping import Mapping
+from machines.paging import Paging, read_paging
 from machines.url_template import UrlTemplate, read_template
 
 Method = Literal["GET", "POST"]
@@ -36,11 +37,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A request that lists workflows, and the rules by which its answer starts them."""
+    """A request that lists workflows, the rules by which its answer starts them, and where its next page is."""
 
     request: Request
     interval_ms: int
     events: Mapping
+    paging: Paging | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def read_source(facts: Facts[str, Any], events: Mapping, collected: Mapping | No
     listed = facts.get("list")
     if listed is not None and collected is not None:
         interval_ms = _ms(listed, "interval", LIST_INTERVAL)
-        collection = Collection(_read_request(listed, facts), interval_ms, collected)
+        collection = Collection(_read_request(listed, facts), interval_ms, collected, read_paging(listed))
     interval_ms = _ms(facts, "interval", INTERVAL)
     return Source(
         request=request,

@@ -7,6 +7,7 @@ from typing import Any
 from machines.durations import parse_duration
 from machines.errors import DurationError
 from machines.mapping import Mapping, parse
+from machines.paging import check_paging
 from machines.places import Document, Path
 from machines.problems import Problem
 from machines.source import Source, read_source
@@ -32,6 +33,7 @@ def check_source(document: Document) -> list[Problem]:
         problems += _check_request(document, ("source", "list"), listed, (), of_workflow=False)
         mapping, wrong = parse(listed["events"], document, ("source", "list", "events"))
         problems += wrong or _check_collected(document, mapping)
+        problems += check_paging(document, ("source", "list"), listed)
     return problems
 
 

@@ -59,3 +59,19 @@ class Members:
     def leave(self) -> None:
         """Be there no longer, so that the others need not wait. Raises redis.RedisError and KeyTypeError."""
         check_type(ATTEND.call(self._client, [self._key], [self._name, "", 0]))
+
+
+def read_members(client: Client, key: bytes, now_ms: int) -> list[str]:
+    """Who shares a role, the one that joined first before the others; nobody where the key is of another type.
+
+    `now_ms` is the server's time. Raises redis.RedisError.
+    """
+    (members,) = client.call_all([("HGETALL", key)], raise_on_error=False)
+    if not isinstance(members, list):
+        return []
+    found = []
+    for name, times in zip(members[::2], members[1::2], strict=True):
+        joined, _, until = times.partition(b" ")
+        if until.isdigit() and int(until) > now_ms:
+            found.append((joined, name.decode(errors="replace")))
+    return [name for _, name in sorted(found)]

@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
@@ -21,13 +21,20 @@ _CHUNK = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came: the status, the body, its ETag, and after how many ms it wants to be asked again."""
+    """What came: the status, the body, its ETag, and after how many ms it wants to be asked again.
+
+    `url` is where it came from, behind all redirects, empty where the answer is a file's. `links` are its `Link`
+    headers.
+    """
 
     status: int
     body: bytes
     media: str
     etag: str | None
     retry_after_ms: int | None
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    links: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Asker:
 
     async def _follow(self, method: str, url: str, headers: dict[str, str], now_seconds: float) -> Reply | Fault:
         """Follow redirects within the same scheme, host and port; elsewhere the request's secrets do not go."""
-        origin = _origin(url)
+        origin = origin_of(url)
         for _ in range(MOST_REDIRECTS + 1):
             async with self._session.request(
                 method, URL(url, encoded=True), headers=headers, allow_redirects=False
@@ -90,15 +97,14 @@ class Asker:
                 location = response.headers.get("Location")
                 if response.status in (301, 302, 303, 307, 308) and location is not None:
                     url = urljoin(url, location)
-                    if _origin(url) != origin:
-                        shown = _shown(url)
-                        return Fault("redirect", f"it leads elsewhere, to {shown}, and is not followed")
+                    if origin_of(url) != origin:
+                        return Fault("redirect", f"it leads elsewhere, to {show_origin(url)}, and is not followed")
                     continue
-                return await _read(response, now_seconds)
+                return await _read(response, url, now_seconds)
         return Fault("redirect", f"it leads on and on, more than {MOST_REDIRECTS} times")
 
 
-async def _read(response: aiohttp.ClientResponse, now_seconds: float) -> Reply | Fault:
+async def _read(response: aiohttp.ClientResponse, url: str, now_seconds: float) -> Reply | Fault:
     parts: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_chunked(_CHUNK):
@@ -116,6 +122,9 @@ async def _read(response: aiohttp.ClientResponse, now_seconds: float) -> Reply |
         media,
         etag if etag is not None and len(etag) <= ETAG_LIMIT else None,
         read_retry_after(response.headers.get("Retry-After"), now_seconds),
+        url,
+        response.headers,
+        response.headers.getall("Link", ()),
     )
 
 
@@ -134,7 +143,8 @@ def read_retry_after(value: str | None, now_seconds: float) -> int | None:
     return round(min(max(0.0, seconds), LONGEST_RETRY_SECONDS) * 1_000)
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a URL: what has to stay the same where an answer leads on."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
@@ -143,8 +153,9 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), port
 
 
-def _shown(url: str) -> str:
-    scheme, host, port = _origin(url)
+def show_origin(url: str) -> str:
+    """The beginning of a URL, for a person: the rest may hold secrets."""
+    scheme, host, port = origin_of(url)
     return ascii(f"{scheme}://{host}:{port}"[:200]) if host else "no URL"
 
 

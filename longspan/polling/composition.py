@@ -80,7 +80,7 @@ class Polling:
         clocks, statistics = self._clocks, self.statistics
         ending, wake = asyncio.Event(), asyncio.Event()
         schedule, telling = Schedule(wake.set), Telling()
-        statistics.troubled = telling.open
+        statistics.troubled, statistics.troubled_lists = telling.open, telling.open_lists
         roll = Roll(self._targets, self._partitions, schedule, telling, statistics, clocks)
         headers = Headers(self._permission, clocks.steady_ms)
         spread, retention_ms = random.SystemRandom().random, self._settings.retention_ms

@@ -36,6 +36,8 @@ class PollMetrics:
         troubled = dict(statistics.troubled)
         text = "Workflows that cannot be polled as they should, by what is wrong."
         yield gauges("longspan_poll_troubled_workflows", text, ["machine", "kind"], troubled)
+        text = "Lists of machines that cannot be polled as they should, by what is wrong."
+        yield gauges("longspan_poll_troubled_lists", text, ["machine", "kind"], dict(statistics.troubled_lists))
         answers = dict(statistics.answers)
         yield counters("longspan_poll_answers", "Requests, by what came of them.", ["machine", "result"], answers)
         events = {(result,): count for result, count in dict(statistics.events).items()}

@@ -80,8 +80,10 @@ class Outgoing:
     async def flush(self, aside: Aside) -> bool:
         """Send one batch; False where the server failed: then it is tried again."""
         batch = self._next_batch()
-        told, self._telling.unwritten = self._telling.unwritten, {}
+        unwritten, self._telling.unwritten = self._telling.unwritten, {}
         held = self.held
+        # Of other partitions somebody else tells by now: what is kept of them is his.
+        told = {place: trouble for place, trouble in unwritten.items() if place[0] in held}
         try:
             delivery = await aside(lambda: self._sink.send(batch, held, self._now_ms())) if batch else None
             await aside(lambda: self._sink.write(told))

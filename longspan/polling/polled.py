@@ -6,8 +6,10 @@ from hashlib import blake2b
 from zlib import crc32
 
 from longspan.polling.host import Host
+from longspan.polling.pages import Walk
 from machines.mapping import Mapping
 from machines.mapping_rule import Draft
+from machines.paging import Paging
 from machines.source import Request, Source
 from streams.troubles import Trouble
 
@@ -17,7 +19,7 @@ _MARK_BYTES = 8
 @dataclass(frozen=True, slots=True)
 class Target:
     """How one machine's system is asked. `base` is the beginning of the request's URLs; `most` events may come in one
-    answer; `collects` where a whole collection is asked for."""
+    answer; `collects` where a whole collection is asked for, with `paging` where it has pages."""
 
     machine: str
     source: Source
@@ -28,6 +30,7 @@ class Target:
     host: Host
     most: int
     collects: bool = False
+    paging: Paging | None = None
 
     @property
     def event_source(self) -> str:
@@ -41,7 +44,8 @@ class Polled:
 
     `due_ms` is when it is asked for next. `failures` counts those in a row. `etag` and `body` (a digest) are of the
     last answer of which all was sent, `sent` the marks of its events. `pending` while events wait to be sent, `gone`
-    when it is no longer polled here. `doubt` counts the faults of the server that `sent` knows of.
+    when it is no longer polled here. `doubt` counts the faults of the server that `sent` knows of. `walk` is how far
+    the pages of a collection have been read, `whole` whether the last time came to their end.
     """
 
     id: str
@@ -58,6 +62,8 @@ class Polled:
     trouble: Trouble | None = None
     pending: bool = False
     gone: bool = False
+    walk: Walk | None = None
+    whole: bool = False
 
     def context(self) -> dict[str, object]:
         """What expressions see of it, beside the answer."""
@@ -68,6 +74,8 @@ class Polled:
 
     def next_url(self) -> str:
         """The URL to ask. Raises TemplateError."""
+        if self.walk is not None and self.walk.url is not None:
+            return self.walk.url
         return self.target.request.url.fill(self.target.base, self.id, self.attributes or {})
 
     def spread(self) -> float:
@@ -77,6 +85,7 @@ class Polled:
     def forget(self, doubt: int) -> None:
         """Take nothing for sent: what the journal does not have is sent again."""
         self.etag, self.body, self.sent, self.doubt = None, b"", b"", doubt
+        self.walk, self.whole = None, False
 
 
 def digest(body: bytes) -> bytes:

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from longspan.polling.asking import Asker, Fault, Reply
 from longspan.polling.clocks import Clocks
 from longspan.polling.headers import HeaderError, Headers
 from longspan.polling.host import Host
+from longspan.polling.news import find_news
 from longspan.polling.outgoing import Outgoing
-from longspan.polling.polled import Polled, digest, mark, marks
+from longspan.polling.pages import Walk
+from longspan.polling.polled import Polled, digest
 from longspan.polling.reading import Reading, read_answer
 from longspan.polling.roll import Roll
 from longspan.polling.schedule import Schedule
@@ -23,6 +26,7 @@ from machines.errors import TemplateError
 DRAIN_SECONDS = 10.0  # until requests that are under way at the end are given up
 TURN_SECONDS = 0.02  # what falls due within it is begun together
 LONGEST_TURN_SECONDS = 0.5
+PAGE_MS = 50  # between looks whether a page has been sent, before the next is asked for
 
 logger = logging.getLogger("longspan.poll")
 
@@ -91,7 +95,8 @@ class Poller:
         if not self._outgoing.is_full:
             for polled in self._schedule.take(now_ms):
                 if polled.pending:  # what it brought last is not sent yet
-                    self._schedule.put(polled, now_ms + polled.target.interval_ms)
+                    wait_ms = polled.target.interval_ms if polled.walk is None else PAGE_MS
+                    self._schedule.put(polled, now_ms + wait_ms)
                     continue
                 host = polled.target.host
                 if host.fault is not None:
@@ -129,7 +134,7 @@ class Poller:
         try:
             if polled.doubt != self._roll.doubt:
                 polled.forget(self._roll.doubt)
-            answer = await self._ask(polled)
+            answer = await self._ask(polled, began_ms)
             now_ms = self._clocks.steady_ms()
             self._statistics.request_seconds.observe((now_ms - began_ms) / 1_000)
             if polled.gone:
@@ -140,26 +145,35 @@ class Poller:
             self._tell_host(host)
             for waiting in host.waiting if to_blame else ():
                 self._telling.note(waiting, host.fault, self._clocks.now_ms())
-            failed = reading.trouble is not None and not to_blame
-            self._take(polled, answer, reading)
+            failed = self._take(polled, answer, reading) is not None and not to_blame
+        except BaseException:
+            polled.walk = None
+            raise
         finally:
             host.under_way -= 1
             self._statistics.under_way -= 1
-            polled.failures = polled.failures + 1 if failed else 0
-            target = polled.target
-            wait_ms = next_wait_ms(
-                target.interval_ms,
-                target.source.jitter,
-                polled.failures,
-                target.source.backoff_ms,
-                retry_after_ms,
-                self._spread(),
-            )
             if not polled.gone:
-                self._schedule.put(polled, began_ms + wait_ms)
+                self._schedule.put(polled, self._next_ms(polled, began_ms, failed, retry_after_ms))
             self._begin(host)
 
-    async def _ask(self, polled: Polled) -> Reply | Fault:
+    def _next_ms(self, polled: Polled, began_ms: int, failed: bool, retry_after_ms: int | None) -> int:
+        """When it is asked for next: at once where pages of a collection are left."""
+        walk, target = polled.walk, polled.target
+        if walk is not None:
+            if walk.url is not None:
+                return self._clocks.steady_ms()
+            began_ms, polled.walk = walk.began_ms, None
+        polled.failures = polled.failures + 1 if failed else 0
+        return began_ms + next_wait_ms(
+            target.interval_ms,
+            target.source.jitter,
+            polled.failures,
+            target.source.backoff_ms,
+            retry_after_ms,
+            self._spread(),
+        )
+
+    async def _ask(self, polled: Polled, began_ms: int) -> Reply | Fault:
         request = polled.target.request
         try:
             url = polled.next_url()
@@ -168,6 +182,8 @@ class Poller:
             return Fault("url", str(error))
         except HeaderError as error:
             return Fault("header", str(error))
+        if polled.target.paging is not None and polled.walk is None:
+            polled.walk = Walk(began_ms, url, url)
         now_seconds = self._clocks.now_ns() / 1e9
         return await self._asker.ask(request.method, url, headers, request.timeout_ms, polled.etag, now_seconds)
 
@@ -182,29 +198,25 @@ class Poller:
         # What began so long ago may have ended and been removed since, and would begin once more.
         earliest_ns = now_ns - self._retention_ns
         recent = [draft for draft in reading.drafts if draft.time_ns is not None and draft.time_ns >= earliest_ns]
-        return Reading(recent, reading.trouble)
+        return replace(reading, drafts=recent)
 
-    def _take(self, polled: Polled, answer: Reply | Fault, reading: Reading) -> None:
-        """Hand on what is new."""
-        self._telling.note(polled, reading.trouble, self._clocks.now_ms())
-        machine = polled.target.machine
-        if reading.unchanged or (not reading.drafts and reading.trouble is not None):
-            self._statistics.answers[machine, "unchanged" if reading.unchanged else "failed"] += 1
-            return
-        before = marks(polled.sent)
-        marked = {mark(draft): draft for draft in reading.drafts}
-        new = [draft for name, draft in marked.items() if name not in before]
-        whole = reading.trouble is None and isinstance(answer, Reply)
-        body = digest(answer.body) if whole and isinstance(answer, Reply) else b""
-        etag = answer.etag if whole and isinstance(answer, Reply) else None
-        result = "failed" if reading.trouble is not None else "changed" if new else "unchanged"
-        self._statistics.answers[machine, result] += 1
-        sent = b"".join(marked)
-        if not new:
-            polled.etag, polled.body, polled.sent = etag, body, sent
-            return
-        polled.pending = True
-        self._outgoing.put(Parcel(polled, new, etag, body, sent, self._clocks.now_ns(), self._roll.doubt))
+    def _take(self, polled: Polled, answer: Reply | Fault, reading: Reading) -> Fault | None:
+        """Hand on what is new; what is wrong, by all that is known now."""
+        news = find_news(polled, answer, reading)
+        walk = polled.walk
+        trouble = reading.trouble if walk is None else walk.trouble
+        if trouble is not None or walk is None or walk.url is None:  # pages that are left may bring some yet
+            self._telling.note(polled, trouble, self._clocks.now_ms())
+        if walk is not None and walk.cut:
+            self._telling.note_cut(polled)
+        self._statistics.answers[polled.target.machine, news.result] += 1
+        if news.drafts:
+            polled.pending = True
+            told_ns = self._clocks.now_ns()
+            self._outgoing.put(Parcel(polled, news.drafts, news.etag, news.body, news.sent, told_ns, self._roll.doubt))
+        else:
+            polled.etag, polled.body, polled.sent = news.etag, news.body, news.sent
+        return trouble
 
     def _tell_host(self, host: Host) -> None:
         if host.fault is None:

@@ -40,6 +40,13 @@ class PollWatched:
             yield Finding("workflows", "warn", f"{troubled} cannot be polled as they should", remedy)
         else:
             yield Finding("workflows", "ok", f"{sum(self.statistics.polled.values())} are polled without trouble")
+        lists = dict(self.statistics.troubled_lists)
+        if lists:
+            told = ", ".join(f"{machine} ({kind})" for machine, kind in sorted(lists)[:10])
+            remedy = "The machine's page says what is wrong, and longspan doctor."
+            yield Finding("lists", "warn", f"these cannot be polled as they should: {told}", remedy)
+        else:
+            yield Finding("lists", "ok", "none has trouble")
 
     def _examine_loop(self, name: str, loop: Loop) -> Finding:
         if loop.trouble:

@@ -1,7 +1,7 @@
 """What an answer says: the events that it tells of, or why it says nothing. No I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -20,12 +20,15 @@ _decode = msgspec.json.Decoder().decode
 class Reading:
     """What was read: events in the order of their times, and what was wrong, if anything.
 
-    `unchanged` where the system itself says that nothing has changed since the last answer.
+    `unchanged` where the system itself says that nothing has changed since the last answer. `document` is what the
+    answer held, where it `is_document`.
     """
 
     drafts: Sequence[Draft]
     trouble: Fault | None
     unchanged: bool = False
+    document: object = None
+    is_document: bool = False
 
 
 def read_answer(
@@ -42,7 +45,8 @@ def read_answer(
         document = _decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Reading((), Fault("no-json", f"the answer ({answer.media}) cannot be read as JSON: {error}"))
-    return read_document(document, mapping, context, now_ns, most)
+    reading = read_document(document, mapping, context, now_ns, most)
+    return replace(reading, document=document, is_document=True)
 
 
 def read_document(

@@ -12,7 +12,7 @@ from longspan.polling.waits import first_wait_ms
 from streams.keys import partition_of
 from streams.polled import Sighting
 from streams.status import WorkflowView
-from streams.troubles import Trouble
+from streams.troubles import Trouble, name_list
 
 _NANOSECONDS = 1_000_000
 
@@ -35,28 +35,26 @@ class Roll:
         self._statistics = statistics
         self._clocks = clocks
         self._workflows: dict[int, dict[str, Polled]] = {}
-        self._collections = {
-            target.machine: (partition_of(target.machine, partitions), target) for target in targets.collections
-        }
+        self._collections = {target.machine: target for target in targets.collections}
+        self._places = {machine: partition_of(machine, partitions) for machine in self._collections}
         self._lists: dict[str, Polled] = {}
         self.doubt = 0
 
     def hold(self, partitions: Collection[int]) -> None:
-        """Poll in these partitions only; a collection belongs to the partition of its machine's name."""
+        """Poll in these partitions only, in each of them once it has been seen whole."""
         for partition in [one for one in self._workflows if one not in partitions]:
             for polled in self._workflows.pop(partition).values():
                 self._leave(polled)
         for partition in partitions:
             self._workflows.setdefault(partition, {})
-        for machine, (partition, target) in self._collections.items():
-            if partition in partitions and machine not in self._lists:
-                polled = self._lists[machine] = Polled(machine, partition, target)
-                self._schedule.put(polled, self._clocks.steady_ms())
-            elif partition not in partitions and machine in self._lists:
-                self._leave(self._lists.pop(machine))
+        for machine in [one for one, polled in self._lists.items() if polled.partition not in partitions]:
+            self._leave(self._lists.pop(machine))
 
     def take(self, sighting: Sighting, told: Mapping[int, Mapping[str, Trouble | None]]) -> None:
-        """What the lookout saw; `told` are the troubles that are kept of the partitions that it saw whole."""
+        """What the lookout saw; `told` are the troubles that are kept of the partitions that it saw whole.
+
+        A collection belongs to the partition of its machine's name.
+        """
         for partition, views in sighting.whole.items():
             known = self._workflows.get(partition)
             if known is None:
@@ -64,10 +62,14 @@ class Roll:
             there = {view.id for view in views}
             for workflow_id in [one for one in known if one not in there]:
                 self._leave(known.pop(workflow_id))
+            kept = told.get(partition, {})
             for view in views:
-                self._see(view, told.get(partition, {}).get(view.id))
-            for workflow_id in told.get(partition, {}).keys() - known.keys():
-                self._telling.unwritten.setdefault((partition, workflow_id), None)
+                self._see(view, kept.get(view.id))
+            lists = {name_list(machine): machine for machine, place in self._places.items() if place == partition}
+            for name, machine in lists.items():
+                self._see_list(machine, partition, kept.get(name))
+            for name in kept.keys() - known.keys() - lists.keys():
+                self._telling.unwritten.setdefault((partition, name), None)
         for view in sighting.changed:
             self._see(view, None)
         for partition, workflow_id in sighting.gone:
@@ -100,6 +102,15 @@ class Roll:
         since_ms = self._clocks.now_ms() - snapshot.started_ns // _NANOSECONDS
         wait_ms = first_wait_ms(target.source.delay_ms, target.interval_ms, since_ms, polled.spread())
         self._schedule.put(polled, self._clocks.steady_ms() + wait_ms)
+
+    def _see_list(self, machine: str, partition: int, trouble: Trouble | None) -> None:
+        if machine in self._lists:
+            return
+        polled = self._lists[machine] = Polled(machine, partition, self._collections[machine])
+        polled.doubt = self.doubt
+        if trouble is not None:
+            self._telling.begin(polled, trouble)
+        self._schedule.put(polled, self._clocks.steady_ms())
 
     def _leave(self, polled: Polled) -> None:
         polled.gone = True

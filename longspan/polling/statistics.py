@@ -14,7 +14,8 @@ class PollStatistics:
     """Of one poller. `answers` counts answers by machine and what came of them, `changed`, `unchanged` or `failed`;
     `events` those that were `sent`, and those that the journals had already (`known`). `late_seconds` says how long
     after their time requests began. `held` and `members` are the partitions that it polls, and how many pollers there
-    are; `polled` how many workflows, by machine."""
+    are; `polled` how many workflows, by machine; `troubled` and `troubled_lists` how many workflows and lists cannot be
+    polled as they should, by machine and kind."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -27,6 +28,7 @@ class PollStatistics:
         self.request_seconds = Histogram(REQUEST_SECONDS)
         self.polled: Counter[str] = Counter()
         self.troubled: Counter[tuple[str, str]] = Counter()
+        self.troubled_lists: Counter[tuple[str, str]] = Counter()
         self.hosts: dict[str, str] = {}  # what is wrong with a host, by its name
         self.under_way = 0
         self.held = 0

@@ -59,6 +59,7 @@ class Targets:
                     self._host(base, source),
                     ITEMS_LIMIT,
                     collects=True,
+                    paging=collection.paging,
                 )
             )
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 from longspan.polling.asking import Fault
 from longspan.polling.polled import Polled
-from streams.troubles import Trouble
+from streams.troubles import Trouble, name_list
 
 MOST_LINES = 5  # of one kind of trouble of one machine: with the system down, thousands of workflows have it at once
 
@@ -17,7 +17,9 @@ class Telling:
 
     def __init__(self) -> None:
         self.unwritten: dict[tuple[int, str], Trouble | None] = {}
-        self.open: Counter[tuple[str, str]] = Counter()  # by machine and kind
+        self.open: Counter[tuple[str, str]] = Counter()  # of workflows, by machine and kind
+        self.open_lists: Counter[tuple[str, str]] = Counter()
+        self._cut: set[str] = set()
 
     def note(self, polled: Polled, fault: Fault | None, now_ms: int) -> None:
         """What came of the last try, at `now_ms` since the epoch."""
@@ -34,29 +36,40 @@ class Telling:
         self.begin(polled, Trouble(fault.kind, fault.detail, now_ms))
         self._tell_begin(polled, fault)
 
+    def note_cut(self, polled: Polled) -> None:
+        """A list has more pages than are read: said once of each machine."""
+        machine, paging = polled.target.machine, polled.target.paging
+        if paging is not None and machine not in self._cut:
+            self._cut.add(machine)
+            text = "the list of %s has more than %d pages: what stands behind them is not read (list.pages)"
+            logger.warning(text, machine, paging.most)
+
     def begin(self, polled: Polled, trouble: Trouble) -> None:
         """Note a trouble without a word."""
         polled.trouble = trouble
-        self.open[polled.target.machine, trouble.kind] += 1
+        self._count(polled)[polled.target.machine, trouble.kind] += 1
         self._write(polled, trouble)
 
     def end(self, polled: Polled) -> None:
         """Forget the trouble of what is polled, or is no longer, without a word."""
         if polled.trouble is None:
             return
-        key = polled.target.machine, polled.trouble.kind
-        self.open[key] -= 1
-        if not self.open[key]:
-            del self.open[key]
+        key, count = (polled.target.machine, polled.trouble.kind), self._count(polled)
+        count[key] -= 1
+        if not count[key]:
+            del count[key]
         polled.trouble = None
         self._write(polled, None)
 
+    def _count(self, polled: Polled) -> Counter[tuple[str, str]]:
+        return self.open_lists if polled.target.collects else self.open
+
     def _write(self, polled: Polled, trouble: Trouble | None) -> None:
-        if not polled.target.collects:
-            self.unwritten[polled.partition, polled.id] = trouble
+        name = name_list(polled.target.machine) if polled.target.collects else polled.id
+        self.unwritten[polled.partition, name] = trouble
 
     def _tell_begin(self, polled: Polled, fault: Fault) -> None:
-        machine, number = polled.target.machine, self.open[polled.target.machine, fault.kind]
+        machine, number = polled.target.machine, self._count(polled)[polled.target.machine, fault.kind]
         if number <= MOST_LINES:
             logger.warning("%s: polling: %s", _name(polled), fault.detail, extra=_facts(polled))
         elif number == MOST_LINES + 1:
@@ -64,7 +77,7 @@ class Telling:
             logger.warning(text, machine, fault.kind)
 
     def _tell_end(self, polled: Polled, trouble: Trouble) -> None:
-        if self.open[polled.target.machine, trouble.kind] < MOST_LINES:
+        if self._count(polled)[polled.target.machine, trouble.kind] < MOST_LINES:
             logger.info("%s: polled again without trouble (%s)", _name(polled), trouble.kind, extra=_facts(polled))
 
 

@@ -13,6 +13,8 @@ from longspan.polling.asking import Asker, Fault, Reply
 from longspan.polling.clocks import Clocks
 from longspan.polling.composition import permission_of
 from longspan.polling.headers import HeaderError, Headers
+from longspan.polling.news import find_news
+from longspan.polling.pages import Walk
 from longspan.polling.permission import Permission
 from longspan.polling.polled import Polled, Target
 from longspan.polling.reading import Reading, read_answer
@@ -25,21 +27,25 @@ from machines.instants import format_instant
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was asked, what came, and what it would become. `asked` is empty where the answer is a file's."""
+    """What was asked, what came, and what it would become. `asked` is empty where the answer is a file's; `following`
+    is the URL of a list's next page, None where there is none; `trouble` the first that there is."""
 
     asked: str
     answer: Reply | Fault
     took_ms: int
     reading: Reading
+    following: str | None
+    trouble: Fault | None
 
     def as_json(self) -> dict[str, object]:
         """For programs."""
-        trouble, answer = self.reading.trouble, self.answer
+        trouble, answer = self.trouble, self.answer
         return {
             "asked": self.asked or None,
             "status": answer.status if isinstance(answer, Reply) else None,
             "took_ms": self.took_ms,
             "trouble": None if trouble is None else {"kind": trouble.kind, "detail": trouble.detail},
+            "next": self.following,
             "events": [dict(draft.attributes) for draft in self.reading.drafts],
         }
 
@@ -75,7 +81,12 @@ def try_once(
         asked, came = asyncio.run(_ask(polled, permission, clocks))
     took_ms = round((time.monotonic() - began) * 1_000)
     reading = read_answer(came, target.mapping, polled.context(), clocks.now_ns(), target.most)
-    return Trial(asked, came, took_ms, reading)
+    following, trouble = None, reading.trouble
+    if target.paging is not None and target.base:
+        walk = polled.walk = Walk(0, polled.next_url(), None)
+        find_news(polled, came, reading)
+        following, trouble = walk.url, walk.trouble
+    return Trial(asked, came, took_ms, reading, following, trouble)
 
 
 def show(trial: Trial) -> str:
@@ -87,8 +98,10 @@ def show(trial: Trial) -> str:
         body = f"{len(trial.answer.body)} bytes of {trial.answer.media}"
         etag = f", ETag {trial.answer.etag}" if trial.answer.etag else ""
         lines.append(f"answered  {trial.answer.status} in {trial.took_ms} ms, {body}{etag}")
-    if trial.reading.trouble is not None:
-        lines.append(f"trouble   {trial.reading.trouble.detail} ({trial.reading.trouble.kind})")
+    if trial.trouble is not None:
+        lines.append(f"trouble   {trial.trouble.detail} ({trial.trouble.kind})")
+    if trial.following is not None:
+        lines.append(f"next      {trial.following}")
     rows = [
         (
             "(when seen)" if draft.time_ns is None else format_instant(draft.time_ns),

@@ -1,4 +1,4 @@
-"""Webhooks behind an API: GitHub's, and one that is not signed; with one token that may write and one that may not."""
+"""Webhooks behind an API: one that is not signed, GitHub's, and all that are shipped; with tokens."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,15 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
+from machines.catalog import load_catalog
 from tests.streams.site import Site
 from tests.support.admission import bearer, make_access, some_token, stored
-from tests.support.api import AppClient, app_client, make_service
-from tests.support.deliveries import github, hooks, recorded
+from tests.support.api import AppClient, app_client, make_service, served
+from tests.support.deliveries import github, hooks, story
 
-RUN = json.dumps(recorded("github")[1]["payload"]).encode()
+RUN = json.dumps(story("github")[0]["payload"]).encode()
 PLAIN = """\
 webhook: plain
 events:
@@ -23,6 +25,7 @@ events:
   - {when: broken, type: com.example.broken, subject: "{missing}"}
 """
 NONE: Mapping[str, str] = MappingProxyType({})
+SHIPPED = load_catalog(["@github", "@cdevents"])
 WRITER, READER = bearer(some_token(1)), bearer(some_token(2))
 
 
@@ -51,3 +54,30 @@ def deliver_plain(client: AppClient, body: Any, headers: dict[str, str] = WRITER
 def count(site: Site) -> int:
     """How many events are in the ingress stream."""
     return int(site.client.xlen(site.keys.events))
+
+
+@contextmanager
+def shipped_hooks(site: Site) -> Iterator[httpx.Client]:
+    """A client of a real server with the shipped webhooks; its token may read and write."""
+    service = make_service(
+        site.connect, site.keys, SHIPPED, lambda: site.now_ms * 1_000_000, hooks=hooks("@github", "@cdevents")
+    )
+    access = make_access((stored(1, "read", "write"),))
+    with served(service, access) as url, httpx.Client(base_url=url, headers=WRITER) as client:
+        yield client
+
+
+def view(client: httpx.Client, subject: str) -> dict[str, Any]:
+    """A workflow as the API tells it."""
+    told: dict[str, Any] = client.get(f"/workflows/{quote(subject, '')}").raise_for_status().json()
+    return told
+
+
+def own_spans(client: httpx.Client, subject: str) -> list[tuple[str, str, str, str]]:
+    """The spans of a workflow's own: path, start, end and status."""
+    told = client.get(f"/workflows/{quote(subject, '')}/trace").raise_for_status().json()
+    return [
+        (span["path"], span["start"], span["end"], span["status"])
+        for span in told["spans"]
+        if span["attributes"]["workflow.id"] == subject
+    ]

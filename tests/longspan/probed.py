@@ -54,7 +54,7 @@ class Probed:
         statistics.held, statistics.share, statistics.workers = frozenset({0, 1}), 2, 2
         statistics.results = {"applied": 7, "late": 1}
         statistics.folded(8, self.now - 0.02)
-        statistics.committed(self.now - 0.002)
+        statistics.committed(0.002)
         statistics.ended([("job", "ok", 90_000_000_000), ("job", "error", 0)])
         statistics.worker.succeeded()
         self.pressure.step(statistics.held, 0)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -42,10 +43,21 @@ def running(
     *arguments: str, settings: Mapping[str, str], log: Path, cwd: Path | None = None
 ) -> "Iterator[subprocess.Popen[Any]]":
     """A verb that runs until the block ends; then it and what it started are killed. `log` gets what it prints."""
+    with typed(
+        sys.executable, "-m", "longspan", *arguments, settings=clean_environment(**settings), log=log, cwd=cwd
+    ) as process:
+        yield process
+
+
+@contextmanager
+def typed(
+    *command: str, settings: Environment, log: Path, cwd: Path | None = None
+) -> "Iterator[subprocess.Popen[Any]]":
+    """Any command, until the block ends; then it and what it started are killed. `settings` is its environment."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "longspan", *arguments],
-            env=clean_environment(**settings),
+            command,
+            env=settings,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -58,6 +70,12 @@ def running(
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody listens on a port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def children(pid: int) -> list[int]:

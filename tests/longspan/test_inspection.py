@@ -139,8 +139,11 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(folded: dict[str, str]) 
         "dead letters": "warn",
         "parked": "ok",
         "refused spans": "warn",
+        "pollers": "ok",
+        "polling": "ok",
         "endpoint": "ok",
         "machines": "ok",
+        "sources": "ok",
     }
     assert all(bool(finding["remedy"]) == (finding["verdict"] != "ok") for finding in findings.values())
 

@@ -1,8 +1,12 @@
 """docs/sources.md followed to the letter: its files, its commands, and what comes of them."""
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,10 +23,12 @@ from machines.places import Document
 from machines.reported_times import TIME_FORMATS
 from machines.yaml_form import read_yaml
 from scripts.map import ROOT
+from tests.longspan.processes import Environment, accepts, clean_environment, typed
 from tests.streams.site import Site
 from tests.support.api import app_client, make_service
 from tests.support.deliveries import hooks
-from tests.support.servers import Server
+from tests.support.servers import Server, free_port
+from tests.support.waiting import wait_for
 
 REFERENCE = (ROOT / "docs" / "sources.md").read_text()
 FILES = dict(re.findall(r"^`([\w.-]+)`:\n\n```\w+\n(.*?)^```", REFERENCE, re.MULTILINE | re.DOTALL))
@@ -65,6 +71,27 @@ def test_the_delivery_of_the_walk_becomes_its_workflow(folder: Path, valkey_serv
     assert (told["status"], told["reason"]) == ("error", "no healthy pods")
     assert told["attributes"] == {"service": "checkout", "version": "2.4.0"}
     assert [event["result"] for event in journal] == ["applied"] * 5
+
+
+@pytest.mark.skipif(not (shutil.which("openssl") and shutil.which("curl")), reason="no openssl or curl on the PATH")
+def test_the_walk_can_be_typed_as_it_stands(folder: Path, valkey_server: Server, prefix: str) -> None:
+    starting, delivering = re.findall(r"^```sh\n(.*?)^```", WEBHOOKS, re.MULTILINE | re.DOTALL)
+    deliver, status = delivering.strip().rsplit("\n", 1)
+    port = free_port()
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    settings = clean_environment(LONGSPAN_REDIS_URL=valkey_server.url, LONGSPAN_PREFIX=prefix, PATH=path)
+    servers = starting.replace("longspan api", f"longspan api --port {port}") + "wait"
+    with typed("bash", "-euc", servers, settings=settings, log=folder / "log"):
+        wait_for(lambda: accepts(port), 120)
+        done = _bash(deliver.replace(":8080/", f":{port}/"), settings)
+        assert (done.returncode, done.stdout.count('"accepted"')) == (0, 5), done.stdout + done.stderr
+        wait_for(lambda: "no healthy pods" in _bash(status, settings).stdout, 120, every_seconds=0.1)
+
+
+def _bash(line: str, settings: Environment) -> "subprocess.CompletedProcess[str]":
+    """What a shell prints for lines."""
+    command = ["bash", "-euc", line]
+    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_the_example_of_a_mapping_is_one() -> None:

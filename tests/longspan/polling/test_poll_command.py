@@ -81,7 +81,14 @@ def test_a_poller_says_how_it_is_and_ends_in_order(field: Field) -> None:
         assert 'longspan_polled_workflows{machine="stages"} 1.0' in body
         assert re.search(r'longspan_poll_answers_total\{machine="stages",result="failed"\} [1-9]', body)
         checks = {check["check"]: check["verdict"] for check in json.loads(_get(ready))["checks"]}
-        assert checks == {"redis": "ok", "events": "ok", "partitions": "ok", "hosts": "ok", "workflows": "warn"}
+        assert checks == {
+            "redis": "ok",
+            "events": "ok",
+            "partitions": "ok",
+            "hosts": "ok",
+            "workflows": "warn",
+            "lists": "ok",
+        }
         assert _get(f"http://127.0.0.1:{port}/livez") == "ok\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

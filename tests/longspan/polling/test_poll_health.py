@@ -25,15 +25,16 @@ def test_a_poller_is_unready_where_redis_keeps_it_from_its_work_and_dead_where_i
     now, watched = _watched()
     statistics = watched.statistics
     statistics.held = 16
-    well = dict.fromkeys(("redis", "events", "partitions", "hosts", "workflows"), "ok")
+    well = dict.fromkeys(("redis", "events", "partitions", "hosts", "workflows", "lists"), "ok")
     assert (_verdicts(watched), watched.is_live()) == (well, True)
     statistics.sink.failed(RuntimeError("no memory left"))
     assert _verdicts(watched) == well | {"events": "fail"}
     statistics.sink.succeeded()
     statistics.hosts["http://risk"] = "down"
     statistics.troubled["risk", "unreachable"] = 3
+    statistics.troubled_lists["risk", "next"] = 1
     statistics.held = 0
-    assert _verdicts(watched) == well | dict.fromkeys(("partitions", "hosts", "workflows"), "warn")
+    assert _verdicts(watched) == well | dict.fromkeys(("partitions", "hosts", "workflows", "lists"), "warn")
     now[0] += 61
     assert _verdicts(watched)["redis"] == "fail"
     assert not watched.is_live()
@@ -44,6 +45,7 @@ def test_the_metrics_are_those_of_the_documentation() -> None:
     statistics = watched.statistics
     statistics.polled["risk"] += 1
     statistics.troubled["risk", "timeout"] += 1
+    statistics.troubled_lists["risk", "timeout"] += 1
     statistics.answers["risk", "changed"] += 1
     text, _ = PollMetrics(watched, "default").render("")
     told = {

@@ -145,3 +145,20 @@ def test_what_a_former_poller_told_is_taken_back_by_its_successor(field: Field) 
         field.settled(worker, lambda: field.trouble("wf-1") is None)
         left = field.site.of("wf-2").troubles
         field.settled(worker, lambda: not field.site.client.exists(left))
+
+
+def test_a_trouble_that_moves_to_another_poller_is_neither_told_again_nor_lost(
+    field: Field, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = field.worker()
+    names = ["wf-0", "wf-1", "wf-4", "wf-5"]  # one in each partition
+    field.start(*names)
+    with field.polling() as first:
+        kept = {name: field.settled(worker, partial(field.trouble, name)) for name in names}
+        with field.polling() as second:
+            field.settled(worker, lambda: second.statistics.answers["stages", "failed"] >= 3)
+            field.settled(worker, lambda: first.statistics.polled["stages"] + second.statistics.polled["stages"] == 4)
+            assert second.statistics.polled["stages"] == sum(second.statistics.troubled.values())
+            assert {name: field.trouble(name) for name in names} == kept
+    told = [record.getMessage() for record in caplog.records]
+    assert sum("polling:" in line for line in told) == len(names)
