@@ -25,12 +25,14 @@ COPY streams streams
 COPY spans spans
 COPY api api
 COPY longspan longspan
-# Byte code that is never looked at again: the image is read-only, and its files have no times that mean something.
+# Byte code that is never looked at again: the image is read-only, and its files have no times that mean something. All of it
+# is made here (-f): what pip compiled because it imports it has a time in it, and no two builds would be the same.
 RUN /build/bin/python -m hatchling build --target wheel --directory dist \
     && /build/bin/python -m pip --python /opt/longspan/bin/python install --quiet --no-deps --no-compile dist/*.whl \
-    && /opt/longspan/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/longspan/lib \
+    && /opt/longspan/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /opt/longspan/lib \
     && ln -s "$(/opt/longspan/bin/python -P -c 'import machines; print(machines.__path__[0])')/examples" \
-        /opt/longspan/machines
+        /opt/longspan/machines \
+    && find /opt/longspan -exec touch --no-dereference --date=@0 {} +
 
 FROM ${RUNTIME}
 ARG VERSION=unknown

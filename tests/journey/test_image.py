@@ -5,8 +5,11 @@ import uuid
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from longspan.receiver import Receiver
+from scripts.map import ROOT
 from tests.repo.test_documents import VERSION
 from tests.support.containers import (
     BASE,
@@ -16,12 +19,14 @@ from tests.support.containers import (
     labels,
     missing,
     run_once,
+    run_python,
     running_container,
     size_bytes,
 )
 from tests.support.servers import Server, free_port
 from tests.support.waiting import wait_for
 
+LOCK = ROOT / "requirements-image.lock"
 MOST_BYTES = 150_000_000  # over the base
 
 
@@ -46,6 +51,35 @@ def test_the_image_is_small_and_says_what_it_is(image: str) -> None:
 
 
 @pytest.mark.usefixtures("image")
+def test_the_packages_in_it_are_those_of_the_lock_and_longspan() -> None:
+    python, *shown = run_python(
+        "import importlib.metadata as m, platform; print(platform.python_version());"
+        "[print(d.name, d.version) for d in m.distributions()]"
+    ).splitlines()
+    asked = [Requirement(line.rstrip(" \\")) for line in LOCK.read_text().splitlines() if line[:1].isalnum()]
+    locked = {
+        canonicalize_name(one.name): str(one.specifier)
+        for one in asked
+        if one.marker is None or one.marker.evaluate({"python_full_version": python})
+    }
+    found = {canonicalize_name(name): f"=={version}" for name, version in map(str.split, shown)}
+    assert found == locked | {"longspan": f"=={VERSION}"}
+
+
+@pytest.mark.usefixtures("image")
+def test_nothing_in_it_depends_on_when_it_was_built() -> None:
+    """All files have one time, and no byte code has that of its source: the second word of it says so (PEP 552)."""
+    shown = run_python(
+        "import pathlib; files = [p for p in pathlib.Path('/opt/longspan').rglob('*')];"
+        "print(len(files), len({p.lstat().st_mtime for p in files}),"
+        " [str(p) for p in files if p.suffix == '.pyc' and p.read_bytes()[4:8] != bytes([1, 0, 0, 0])])"
+    )
+    files, times, dated = shown.strip().split(" ", 2)
+    assert int(files) > 1_000
+    assert (times, dated) == ("1", "[]")
+
+
+@pytest.mark.usefixtures("image")
 def test_a_worker_in_a_container_makes_a_trace_and_sigterm_lets_it_finish(
     valkey_server: Server, receiver: Receiver, prefix: str
 ) -> None:
@@ -65,6 +99,18 @@ def test_a_worker_in_a_container_makes_a_trace_and_sigterm_lets_it_finish(
         wait_for(lambda: any(span.name == "order" for span in receiver.spans), 60)
         assert worker.stop(30) == 0, worker.log()
         assert "stopped" in worker.log().splitlines()[-1]
+
+
+@pytest.mark.usefixtures("image")
+@pytest.mark.parametrize("tool", ["podman", "buildah"])
+def test_a_cluster_is_handed_an_archive_of_it(tool: str) -> None:
+    name, _, tag = IMAGE.partition(":")
+    given = ["--name", name, "--tag", tag, "--tool", tool, "--with", "tar --list --file"]
+    listed = subprocess.run(
+        [ROOT / "scripts" / "image", "load", *given], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert "manifest.json" in listed.stdout.split()
 
 
 @pytest.mark.usefixtures("image")

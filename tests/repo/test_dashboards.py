@@ -25,6 +25,7 @@ from tests.support.monitored import (
     grouped_by,
     labels_of,
     metrics_of,
+    scaled,
     targets,
     told,
 )
@@ -35,6 +36,7 @@ BOARDS = dashboards()
 PROMQL = [
     *(target["expr"] for board in BOARDS.values() for _, target in targets(board) if "expr" in target),
     *(rule["expr"] for rule in alerts()),
+    *scaled(),
     *(
         re.sub(r"label_values\((.*), \w+\)", r"\1", variable["query"]["query"])
         for board in BOARDS.values()
@@ -103,6 +105,13 @@ def test_an_expression_names_metrics_and_labels_that_a_process_tells(promql: str
         assert label in metrics[metric] | TARGET_LABELS, f"{metric} has no label {label}"
     known = set[str]().union(*(metrics[metric] for metric in named)) | TARGET_LABELS
     assert not grouped_by(promql) - known
+
+
+@pytest.mark.parametrize("known", ["longspan_events_total", "longspan_workflows"])
+def test_a_metric_that_there_is_not_is_noticed(known: str, metrics: dict[str, set[str]]) -> None:
+    broken = [promql.replace(known, name) for promql in PROMQL for name in ("longspan_gone", "gone") if known in promql]
+    assert broken
+    assert all(metrics_of(promql) - set(metrics) in ({"longspan_gone"}, {"gone"}) for promql in broken)
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool on the PATH (Debian's package prometheus)")

@@ -11,7 +11,7 @@ from scripts.map import FOLDERS, MAP, ROOT, UndocumentedFileError, draw_map, lis
 
 FILES = list_files(ROOT)
 PACKAGES = ("machines", "streams", "spans", "api", "longspan")
-VERBS = ("setup", "check", "fix", "test", "demo", "bench", "chaos", "screenshots", "lock", "image", "k8s")
+VERBS = ("setup", "check", "fix", "test", "demo", "bench", "profile", "chaos", "screenshots", "lock", "image", "k8s")
 LINE_LIMIT = 250
 # Patterns, so that this file does not match itself: paths of one machine, and hosts of package registries.
 FOREIGN = re.compile(

@@ -1,58 +1,13 @@
-"""The settings in the manifests are settings of Longspan, and the machines in them are machines."""
+"""The machines in the manifests are machines, a change of anything rolls the pods, and tenants are apart."""
 
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from longspan.endpoint import read_endpoint
-from longspan.settings import SETTINGS, read_settings
 from machines.catalog import load_catalog
-from scripts.map import ROOT
-from tests.support.manifests import COMPONENTS, OVERLAYS, Manifest, of_kind, pods, render_components, render_overlay
-
-DOCUMENTED = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
-RENDERED = {f"overlays/{name}": render_overlay(name) for name in OVERLAYS} | {
-    f"components/{name}": render_components(name) for name in COMPONENTS
-}
-
-
-def _environment(container: Mapping[str, Any], maps: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """What the container's process would find in its environment; `secret` for what a Secret has."""
-    found: dict[str, str] = {}
-    for source in container.get("envFrom", []):
-        if "configMapRef" in source:
-            found.update(maps[source["configMapRef"]["name"]])
-    for variable in container.get("env", []):
-        value = variable.get("value", "secret")
-        found[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda match: found[match[1]], value)
-    return found
-
-
-def _maps(rendered: Sequence[Manifest]) -> dict[str, Mapping[str, str]]:
-    return {one["metadata"]["name"]: one.get("data") or {} for one in of_kind(rendered, "ConfigMap")}
-
-
-@pytest.mark.parametrize("place", RENDERED)
-def test_every_process_starts_with_settings_that_are_known_and_right(place: str) -> None:
-    rendered = RENDERED[place]
-    known = {setting.name for setting in SETTINGS} | DOCUMENTED
-    for pod in pods(rendered):
-        for container in pod.containers:
-            if "/longspan:" not in container["image"]:
-                continue
-            environment = _environment(container, _maps(rendered))
-            ours = {name for name in environment if name.startswith(("LONGSPAN_", "OTEL_"))}
-            assert ours <= known, ours - known
-            settings = read_settings(environment)
-            read_endpoint(environment)
-            assert settings.health == ("0.0.0.0", 8081)
-            mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
-            for file in (settings.redis_password_file, settings.archive, settings.api_tokens):
-                if isinstance(file, Path):
-                    assert mounts & {str(file), *map(str, file.parents)}, file
+from tests.support.manifest_settings import config_maps
+from tests.support.manifests import KUSTOMIZE, OVERLAYS, of_kind, pods, render_overlay
 
 
 @pytest.mark.parametrize("name", [name for name in OVERLAYS if name.endswith("app")])
@@ -65,21 +20,28 @@ def test_the_machines_of_an_overlay_are_machines(name: str, tmp_path: Path) -> N
     assert list(load_catalog([str(tmp_path)]))
 
 
-def test_a_change_of_a_setting_or_a_machine_rolls_the_pods() -> None:
-    for pod in pods(render_overlay("local/app")):
-        for container in pod.containers:
-            for source in container.get("envFrom", []):
-                assert re.fullmatch(r"settings-[a-z0-9]{10}", source["configMapRef"]["name"])
-    volumes = [volume for pod in pods(render_overlay("local/app")) for volume in pod.spec["volumes"]]
-    named = {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
-    assert any(re.fullmatch(r"machines-[a-z0-9]{10}", name) for name in named)
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_a_change_of_a_setting_a_machine_or_a_secret_rolls_the_pods(name: str) -> None:
+    """Their names end with a hash of what is in them, wherever a pod names them."""
+    rendered = render_overlay(name)
+    generated = {one["metadata"]["name"] for one in of_kind(rendered, "ConfigMap", "Secret")}
+    assert all(re.fullmatch(r"[a-z-]+-[a-z0-9]{10}", one) for one in generated)
+    text = str([pod.spec for pod in pods(rendered)])
+    assert {one for one in generated if f"'{one}'" not in text} == set()
 
 
 def test_a_tenant_differs_in_namespace_prefix_host_and_nothing_is_left_of_the_first() -> None:
     first, second = render_overlay("azure/app"), render_overlay("azure/tenant")
-    (settings,) = [data for data in _maps(second).values() if "LONGSPAN_NAMESPACE" in data]
+    (settings,) = [data for data in config_maps(second).values() if "LONGSPAN_NAMESPACE" in data]
     assert (settings["LONGSPAN_NAMESPACE"], settings["LONGSPAN_PREFIX"]) == ("acme", "acme")
     assert {one["metadata"].get("namespace", "longspan-acme") for one in second} == {"longspan-acme"}
     assert len(first) == len(second)
     (gateway,) = of_kind(second, "Gateway")
     assert gateway["spec"]["listeners"][0]["hostname"] == "acme.example.com"
+    (scaled,) = of_kind(second, "ScaledObject")
+    assert scaled["spec"]["triggers"][0]["metadata"]["query"].count('namespace="longspan-acme"') == 2
+
+
+def test_a_tenant_is_ten_lines() -> None:
+    lines = (KUSTOMIZE / "overlays" / "azure" / "tenant" / "kustomization.yaml").read_text().splitlines()
+    assert len(lines) <= 10

@@ -52,6 +52,11 @@ def labels() -> dict[str, str]:
     return dict(json.loads(_run("podman", "image", "inspect", IMAGE))[0]["Config"]["Labels"])
 
 
+def run_python(code: str) -> str:
+    """What a program says in a container of the image."""
+    return _run(*_podman("run", "--rm", "--entrypoint", "python", *_HARDENED, *_LIMITS, IMAGE, "-c", code))
+
+
 def run_once(*arguments: str, settings: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     """A container until it ends by itself."""
     command = _podman("run", "--rm", *_HARDENED, *_LIMITS, *_environment(settings), IMAGE, *arguments)

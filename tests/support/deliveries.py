@@ -1,4 +1,4 @@
-"""Deliveries of webhooks for tests: recorded payloads, and the signatures that their senders make."""
+"""Deliveries of webhooks for tests: stories in the form of real payloads, and the signatures that senders make."""
 
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ from typing import Any
 from api.signatures import GivenSecret, Hook
 from machines.webhook_files import load_webhooks
 
-RECORDED = Path(__file__).parents[1] / "api" / "deliveries"
+DELIVERIES = Path(__file__).parents[1] / "api" / "deliveries"
 SECRET = "It's a Secret to Everybody"  # GitHub's own example
 
 
@@ -21,9 +21,9 @@ def hooks(*sources: str, secret: str = SECRET) -> dict[str, Hook]:
     }
 
 
-def recorded(name: str) -> list[dict[str, Any]]:
-    """The deliveries that were recorded under a name, in order."""
-    return [json.loads(line) for line in (RECORDED / f"{name}.jsonl").read_text().splitlines()]
+def story(name: str) -> list[dict[str, Any]]:
+    """A whole story of payloads in order, written after real ones: no run was recorded whole."""
+    return [json.loads(line) for line in (DELIVERIES / f"{name}-story.jsonl").read_text().splitlines()]
 
 
 def github(event: str, body: bytes, secret: str = SECRET) -> dict[str, str]:

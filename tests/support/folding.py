@@ -175,7 +175,8 @@ class Folding:
             self._held = [_encode_held(held) for held in self.workflow.held]
         else:
             self._held += [_encode_held(held) for held in changes.held]
-        self._pages = [*self._pages, *changes.pages][-len(self.workflow.pages) :] if self.workflow.pages else []
+        before = self._pages[:-1] if changes.regrown else self._pages
+        self._pages = [*before, *changes.pages][-len(self.workflow.pages) :] if self.workflow.pages else []
         if self._stored:
             snapshot = decode_snapshot(encode_snapshot(self.snapshot))
             self.workflow = Workflow("wf", snapshot, [_decode_held(held) for held in self._held], self._pages)

@@ -11,13 +11,22 @@ from machines.machine import Machine
 
 EVENTS = ("a", "b", "c", "d", "unknown")
 START = "com.x.started"
+JUDGED = (
+    "data.n > 2",
+    "data.n",
+    "not data.n",
+    "attributes.label == 'x'",
+    "data.tags == attributes.tags",
+    "data.n == 3",
+)
 Tree = dict[str, Any]
 
 
 @st.composite
-def machines(draw: st.DrawFn, *, guarded: bool = False) -> Machine:
-    """A valid machine. A `guarded` one also has guards, variables, actions and history; others never look at data."""
-    document = _Writer(draw, guarded).document()
+def machines(draw: st.DrawFn, *, guarded: bool = False, judged: bool = False) -> Machine:
+    """A valid machine. A `guarded` one also has guards, variables, actions and history, a `judged` one guards on data
+    and nothing else of these; others never look at data."""
+    document = _Writer(draw, guarded, judged).document()
     return read_document(json.dumps(document), "json", "generated.json")
 
 
@@ -30,9 +39,10 @@ def stories(shortest: int = 0, longest: int = 12) -> st.SearchStrategy[list[tupl
 
 
 class _Writer:
-    def __init__(self, draw: st.DrawFn, guarded: bool) -> None:
+    def __init__(self, draw: st.DrawFn, guarded: bool, judged: bool) -> None:
         self._draw = draw
         self._guarded = guarded
+        self._judged = judged
         self._sources: list[tuple[str, Tree]] = []
         self._targets: list[str] = []
         self._histories: list[str] = []
@@ -44,7 +54,7 @@ class _Writer:
         self._targets.append("failed")
         first = next(iter(states.values()))
         first["transitions"].append({"event": "d", "target": "failed"})  # so that every chart can end
-        for _ in range(self._draw(st.integers(4, 9) if self._guarded else st.integers(0, 5))):
+        for _ in range(self._draw(st.integers(4, 9) if self._guarded or self._judged else st.integers(0, 5))):
             self._add_transition()
         chart: Tree = {"states": states}
         if self._guarded:
@@ -95,7 +105,15 @@ class _Writer:
         transition = {"target": following, **self._choose(ways)}
         if self._guarded and self._draw(st.booleans()):
             transition["on"] = self._action()
+        self._judge(transition)
         return transition
+
+    def _judge(self, transition: Tree) -> None:
+        """Where guards alone look at data, any transition may have one, those that follow another one included."""
+        if self._judged and "cond" not in transition:
+            word = self._choose(["", "", "cond", "cond", "unless"])
+            if word:
+                transition[word] = self._choose(JUDGED)
 
     def _add_transition(self) -> None:
         _, source = self._choose(self._sources)
@@ -110,6 +128,7 @@ class _Writer:
                 ["data.n > 2", "data.n < 4", "count < 2", "attributes.label == 'x'", "kept == data.tags", "count >= 0"]
             )
             transition["on"] = self._action()
+        self._judge(transition)
         source["transitions"].insert(self._draw(st.integers(0, len(source["transitions"]))), transition)
 
     def _action(self) -> Tree:

@@ -26,9 +26,12 @@ TEMPO_METRICS = {
 }
 TARGET_LABELS = {"namespace", "pod", "job", "instance"}  # which whoever scrapes adds
 
-_WORDS = re.compile(r'"(?:\\.|[^"\\])*"|[a-zA-Z_:][a-zA-Z0-9_:]*')
+# What names no metric: strings, selectors, ranges, lists of labels, functions, numbers.
+_BESIDE = re.compile(
+    r'"(?:\\.|[^"\\])*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)|\w+\s*(?=\()|\b\d\w*'
+)
+_WORDS = {"and", "or", "unless", "bool", "offset", "by", "sum", "min", "max", "avg", "count"}
 _SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}")
-_METRIC = re.compile(r"^(longspan|tempo|tempodb|process)_")
 
 
 def dashboards() -> dict[str, dict[str, Any]]:
@@ -43,6 +46,12 @@ def targets(dashboard: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield panel["datasource"]["uid"], target
 
 
+def scaled() -> list[str]:
+    """What workers are scaled by."""
+    spec = yaml.safe_load((COMPONENTS / "autoscaling" / "worker-scaledobject.yaml").read_text())["spec"]
+    return [trigger["metadata"]["query"] for trigger in spec["triggers"]]
+
+
 def alerts() -> list[dict[str, Any]]:
     """Every alert."""
     specs = [yaml.safe_load(path.read_text())["spec"] for path in RULES]
@@ -51,7 +60,7 @@ def alerts() -> list[dict[str, Any]]:
 
 def metrics_of(promql: str) -> set[str]:
     """The metrics that an expression names."""
-    return {word for word in _WORDS.findall(promql) if _METRIC.match(word)}
+    return set(re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*", _BESIDE.sub(" ", promql))) - _WORDS
 
 
 def labels_of(promql: str) -> Iterator[tuple[str, str]]:

@@ -34,10 +34,12 @@ def tells(document: object, **headers: str) -> Answer:
 
 
 class System:
-    """Answers by path what `answers` says: an Answer, or a function that gives one. All else is 404."""
+    """Answers by path what `answers` says: an Answer, or a function that gives one; all else what `otherwise` says of
+    it, or 404."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer | Callable[[Asked], Answer]] = {}
+        self.otherwise: Callable[[Asked], Answer | None] = lambda _: None
         self.asked: list[Asked] = []
         self.most_at_once = 0
         self._at_once = 0
@@ -62,7 +64,7 @@ class System:
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             self.asked.append(asked)
-            scripted = self.answers.get(asked.path, Answer(404, b"there is none"))
+            scripted = self.answers.get(asked.path) or self.otherwise(asked) or Answer(404, b"there is none")
             answer = scripted if isinstance(scripted, Answer) else scripted(asked)
             while answer.held is not None and not answer.held.wait(0.02) and not self._closing.is_set():
                 pass
