@@ -1,10 +1,11 @@
 """What an event can change beside the snapshot, and how long and how much may wait."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from machines.events import Event
+from machines.recollection import Pages
 
 
 class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -42,18 +43,28 @@ class Limits:
     part_bytes: int = 4_000_000
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(msgspec.Struct):
     """What is to be committed. `exports` are (run, journal entries, whether the run has ended), `endings` are of runs
     that ended: (machine, outcome, how long it took in ns of event time). `carried` are runs that ended and whose spans
-    their parents send."""
+    their parents send. `pages` are the last pages of digests; of these the first is `regrown`: it stands for one that
+    was there before."""
 
-    journal: list[tuple[int, bytes]] = field(default_factory=list)
-    exports: list[tuple[int, int, bool]] = field(default_factory=list)
-    endings: list[tuple[str, str, int]] = field(default_factory=list)
-    dead: list[Dead] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
+    journal: list[tuple[int, bytes]] = []
+    exports: list[tuple[int, int, bool]] = []
+    endings: list[tuple[str, str, int]] = []
+    dead: list[Dead] = []
+    held: list[Held] = []
     rewrite_held: bool = False
-    pages: list[bytes] = field(default_factory=list)
-    messages: list[Event] = field(default_factory=list)
-    carried: list[int] = field(default_factory=list)
+    pages: list[bytes] = []
+    regrown: bool = False
+    messages: list[Event] = []
+    carried: list[int] = []
+
+    def put_aside(self, pages: Pages, portion: bytes) -> None:
+        """Put digests on the pages of a workflow."""
+        grown = pages.put(portion)
+        if grown and self.pages:
+            self.pages[-1] = pages[-1]
+        else:
+            self.regrown = self.regrown or grown
+            self.pages.append(pages[-1])

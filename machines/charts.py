@@ -1,7 +1,7 @@
 """What Longspan knows of a python-statemachine chart: its tree, its events, and whether it looks at data."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from statemachine.io.evaluators import normalize_cond
 from statemachine.state import HistoryState
 from statemachine.transition import Transition
 
+from machines.guards import Guards, is_guard
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
@@ -20,7 +22,8 @@ class Chart:
     `paths` gives each state's dotted path by its id, in document order. `final` and `top_final` are state ids.
     `events` are the event descriptors that transitions name. `depends_on_data` is false when nothing but the active
     states and the event decides what happens. `reusable` is true when the chart keeps nothing on itself, so that one
-    object serves all workflows in turn. `variables` are those that a document declares; code declares none.
+    object serves all workflows in turn. `guards` are set where data matters to nothing but them. `variables` are those
+    that a document declares; code declares none.
     """
 
     chart_class: type[StateChart[Any]]
@@ -31,6 +34,7 @@ class Chart:
     events: frozenset[str]
     depends_on_data: bool
     reusable: bool
+    guards: Guards | None = None
     variables: frozenset[str] = frozenset()
 
 
@@ -52,17 +56,19 @@ def describe_chart(
     variables: Iterable[str] = (),
 ) -> Chart:
     """The facts of a chart class. `local_ids` gives the id to show for an id that had to be made unique."""
-    states = chart_states(chart_class)
+    states, transitions = chart_states(chart_class), chart_transitions(chart_class)
     shown = local_ids or {}
+    by_guards = depends_on_data(chart_class) and not depends_on_data(chart_class, beside=is_guard)
     return Chart(
         chart_class=chart_class,
         paths={state.id: state_path(state, shown) for state in states},
         order={state.id: index for index, state in enumerate(states)},
         final=frozenset(state.id for state in states if state.final),
         top_final=frozenset(state.id for state in states if state.final and state.parent is None),
-        events=frozenset(str(event) for transition in chart_transitions(chart_class) for event in transition.events),
+        events=frozenset(str(event) for transition in transitions for event in transition.events),
         depends_on_data=depends_on_data(chart_class),
         reusable=reusable,
+        guards=Guards(states, transitions) if by_guards else None,
         variables=frozenset(variables),
     )
 
@@ -73,15 +79,16 @@ def state_path(state: State, shown: Mapping[str, str]) -> str:
     return ".".join(shown.get(name, name) for name in ids)
 
 
-def depends_on_data(chart_class: type[StateChart[Any]]) -> bool:
+def depends_on_data(chart_class: type[StateChart[Any]], beside: Callable[[CallbackSpec], bool] | None = None) -> bool:
     """Whether the same event can do different things in the same active states: guards, actions, history, callbacks.
 
-    In doubt it is true, which costs time and nothing else.
+    `beside` tells callbacks that are left out of account. In doubt it is true, which costs time and nothing else.
     """
     holders: list[State | Transition] = [*_walk(chart_class.states), *chart_transitions(chart_class)]
     if chart_class._class_listeners or any(isinstance(holder, HistoryState) for holder in holders):
         return True
-    if any(not spec.is_convention and not _asks_only_for_states(spec) for holder in holders for spec in holder._specs):
+    specs = [spec for holder in holders for spec in holder._specs if not spec.is_convention]
+    if any(not (_asks_only_for_states(spec) or (beside is not None and beside(spec))) for spec in specs):
         return True
     conventions = {str(spec.func) for holder in holders for spec in holder._specs if spec.is_convention}
     return any(_is_code(chart_class, name) for name in {*conventions, *_own_names(chart_class)})

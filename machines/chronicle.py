@@ -1,6 +1,5 @@
 """What a workflow has lived through: an event that is applied changes its snapshot and leaves a record."""
 
-from collections import deque
 from collections.abc import Iterable
 
 from machines import recollection
@@ -9,7 +8,7 @@ from machines.changes import Changes, Dead, Limits
 from machines.events import Event
 from machines.family import hear_child, is_carried, take_leave
 from machines.interpreter import FAULTS
-from machines.journal import Header, Record, encode_entry
+from machines.journal import Header, Record, encode_entry, encode_record
 from machines.kinship import concerns, find_done
 from machines.machine import Machine
 from machines.messages import CHILD_RELEASED, SOURCE, decode_released, is_message, is_of_child
@@ -36,7 +35,7 @@ class Chronicle:
     def __init__(self, subject: str, snapshot: Snapshot | None = None, pages: Iterable[bytes] = ()) -> None:
         self.subject = subject
         self.snapshot = snapshot or Snapshot()
-        self.pages = deque(pages, recollection.PAGES)
+        self.pages = recollection.Pages(pages)
         self.changes = Changes()
 
     def due_deadline(self) -> Event | None:
@@ -81,14 +80,14 @@ class Chronicle:
         except AmbiguousMachineError as error:
             return self.bury(Dead(event, "ambiguous-machine", "machine", str(error)))
         if snapshot.ended and not (isinstance(starter, Machine) and event.type in starter.starts_on):
-            return self._journal(limits, _with_note(note_late(snapshot, event), note), mark)
+            return self.journal(limits, _with_note(note_late(snapshot, event), note), mark)
         assert isinstance(starter, Machine), "what find_hold lets pass has its machine"
         try:
             header, record = begin(starter, interpreters.of(starter), snapshot, event, now_ms)
         except StartError as error:
             return self.bury(Dead(event, "start-failed", "machine", str(error)))
         self.changes.journal.append((snapshot.run, self.write(header)))
-        result = self._journal(limits, _with_note(record, note), mark)
+        result = self.journal(limits, _with_note(record, note), mark)
         self._look_after(interpreters, limits, starter, event.time_ns, now_ms)
         return result
 
@@ -106,7 +105,7 @@ class Chronicle:
 
     def write(self, entry: Header | Record) -> bytes:
         """A journal entry as it is stored."""
-        return encode_entry(entry)
+        return encode_record(entry) if isinstance(entry, Record) and self.snapshot.brief else encode_entry(entry)
 
     def bury(self, dead: Dead) -> str:
         """Set an event aside."""
@@ -137,7 +136,7 @@ class Chronicle:
             record = reject(snapshot, event, f"sequence {event.sequence} came after its turn")
         else:
             return "duplicate"
-        result = self._journal(limits, _with_note(record, note), mark)
+        result = self.journal(limits, _with_note(record, note), mark)
         self._look_after(interpreters, limits, machine, event.time_ns, now_ms)
         return result
 
@@ -153,7 +152,7 @@ class Chronicle:
         if is_of_child(event):
             record, messages = hear_child(self.subject, snapshot, event, limits)
             changes.messages += messages
-            result = self._journal(limits, record, mark)
+            result = self.journal(limits, record, mark)
             if is_open and machine is not None:
                 self._look_after(interpreters, limits, machine, event.time_ns, now_ms)
             return result
@@ -181,14 +180,14 @@ class Chronicle:
                 self.snapshot = decode_snapshot(kept)
                 self.bury(Dead(done, "internal-error", "subject", f"{type(error).__name__}: {error}"))
             else:
-                self._journal(limits, record, recollection.digest(done))
+                self.journal(limits, record, recollection.digest(done))
 
-    def _journal(self, limits: Limits, record: Record, mark: bytes) -> str:
+    def journal(self, limits: Limits, record: Record, mark: bytes) -> str:
+        """Keep what an event did; its result. `mark` stands for the event."""
         snapshot, changes, entry = self.snapshot, self.changes, self.write(record)
-        snapshot.seen, page = recollection.remember(snapshot.seen, mark)
-        if page is not None:
-            self.pages.append(page)
-            changes.pages.append(page)
+        snapshot.seen, portion = recollection.remember(snapshot.seen, mark)
+        if portion is not None:
+            changes.put_aside(self.pages, portion)
             snapshot.pages = len(self.pages)
         snapshot.pending_bytes += len(entry)
         changes.journal.append((snapshot.run, entry))

@@ -14,12 +14,14 @@ from statemachine.state import State
 
 from machines.charts import Chart
 from machines.fields import Fields, plain, view
+from machines.guards import Judgement
 from machines.snapshot import Situation
 
 STEP_LIMIT = 1_000  # states entered and transitions taken by one event before it counts as a loop
 REMEMBERED_LIMIT = 10_000
 FAULTS = (Exception, SystemExit, GeneratorExit, CancelledError)  # what the code of a chart may raise
 
+_Case = tuple[tuple[str, ...], str | None, Judgement]  # active states, event, what the guards say
 _RESERVED = {"state", "data", "attributes"}
 
 
@@ -76,10 +78,25 @@ class Interpreter:
 
     def __init__(self, chart: Chart, *, remember: bool = True) -> None:
         self._chart = chart
-        self._remembered: dict[tuple[tuple[str, ...], str | None], Answer | str] | None = (
-            {} if remember and not chart.depends_on_data else None
-        )
+        by_states = not chart.depends_on_data or chart.guards is not None
+        self._remembered: dict[_Case, Answer | str] | None = {} if remember and by_states else None
         self._kept: tuple[StateChart[Any], _Recorder] | None = None
+
+    @property
+    def remembers(self) -> bool:
+        """Whether answers follow from the active states and the guards alone."""
+        return self._remembered is not None
+
+    def judge(
+        self,
+        configuration: tuple[str, ...],
+        event: str | None,
+        data: Mapping[str, object],
+        attributes: Mapping[str, object],
+    ) -> Judgement | None:
+        """What the guards say; None where that cannot be said. Two events with equal ones have the same answer."""
+        guards = self._chart.guards
+        return () if guards is None else guards.judge(configuration, event, Fields(data), Fields(attributes))
 
     def start(self, data: Mapping[str, object], attributes: Mapping[str, object]) -> Answer:
         """The initial configuration. Raises RefusalError when an entry action of the chart fails."""
@@ -95,9 +112,10 @@ class Interpreter:
         self, situation: Situation, event: str | None, data: Mapping[str, object], attributes: Mapping[str, object]
     ) -> Answer:
         remembered = self._remembered
-        if remembered is None:
+        judgement = None if remembered is None else self.judge(situation.configuration, event, data, attributes)
+        if remembered is None or judgement is None:
             return self._ask(situation, event, data, attributes)
-        key = (situation.configuration, event)
+        key = (situation.configuration, event, judgement)
         answer = remembered.get(key)
         if answer is None:
             try:

@@ -8,7 +8,8 @@ import msgspec
 from machines.errors import NewerSnapshotError, SnapshotError
 from machines.events import Event
 
-JOURNAL_FORMAT = 2  # since 2 a start may say where its run stands among others, which spans depend on
+# Since 2 a start may say where its run stands among others, which spans depend on. Since 3 records may be brief.
+JOURNAL_FORMAT = 3
 
 Result = Literal["applied", "rejected", "late"]
 Outcome = Literal["ok", "error", "timeout", "cancelled"]
@@ -51,13 +52,69 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attributes: list[str] | None = None
 
 
+class _Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What most records say: that an event with no more than this, at a position `<ms>-<number>`, was applied."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time_ns: int
+    data: str | None
+    ms: int
+    number: int
+    steps: list[str]
+
+
+_BRIEFLY = b"\x99"  # how a brief record begins, an array of nine; one in full has fewer elements
+_INTEGER_LIMIT = 2**63
+
 _encoder = msgspec.msgpack.Encoder()
 _format = msgspec.msgpack.Decoder(_Format)
 _header = msgspec.msgpack.Decoder(Header)
 _record = msgspec.msgpack.Decoder(Record)
+_brief = msgspec.msgpack.Decoder(_Brief)
 encode_entry = _encoder.encode
-decode_record = _record.decode
 UNREADABLE_ENTRY = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def encode_record(record: Record) -> bytes:
+    """A record as a journal that began in format 3 keeps it: without what most records have in common."""
+    event = record.event
+    if (
+        record.result != "applied"
+        or record.reason is not None
+        or record.outcome is not None
+        or record.version is not None
+        or record.attributes is not None
+        or event.machine is not None
+        or event.traceparent is not None
+        or event.tracestate is not None
+        or event.sequence is not None
+        or event.parent is not None
+        or event.extensions is not None
+        or event.place is not None
+    ):
+        return _encoder.encode(record)
+    first, _, second = event.position.partition("-")
+    try:
+        ms, number = int(first), int(second)
+    except ValueError:
+        return _encoder.encode(record)
+    if f"{ms}-{number}" != event.position or not 0 <= ms < _INTEGER_LIMIT or not 0 <= number < _INTEGER_LIMIT:
+        return _encoder.encode(record)
+    about = event.id, event.source, event.type, event.subject, event.time_ns, event.data
+    return _encoder.encode(_Brief(*about, ms, number, record.steps))
+
+
+def decode_record(entry: bytes) -> Record:
+    """A record as it was before it was stored, briefly or in full. Raises one of UNREADABLE_ENTRY."""
+    if entry[:1] != _BRIEFLY:
+        return _record.decode(entry)
+    brief = _brief.decode(entry)
+    position = f"{brief.ms}-{brief.number}"
+    event = Event(brief.id, brief.source, brief.type, brief.subject, None, brief.time_ns, brief.data, position)
+    return Record(event, "applied", brief.steps)
 
 
 def decode_header(entry: bytes) -> Header:

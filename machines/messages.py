@@ -105,7 +105,7 @@ def is_message(event: Event) -> bool:
 
 def is_of_child(event: Event) -> bool:
     """Whether the event says only that a child has started or ended, which is nothing to the chart."""
-    return is_message(event) and event.type in (CHILD_STARTED, CHILD_ENDED)
+    return event.type in (CHILD_STARTED, CHILD_ENDED) and is_message(event)
 
 
 def is_broadcast(event: Event) -> bool:

@@ -1,6 +1,5 @@
 """One line of a recorded stream: the event, and what became of it."""
 
-from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -126,7 +125,7 @@ def _read_plainly(text: bytes, number: int) -> Line | None:
     """A line without anything unusual, which is read in a third of the time; None where that cannot be said."""
     try:
         told = _members.decode(text)
-        time_ns = _instant(told.time)
+        time_ns = parse_instant(told.time)
     except (msgspec.DecodeError, RecursionError, ValueError):
         return None
     if not told.subject.isprintable():
@@ -150,23 +149,6 @@ def _read_plainly(text: bytes, number: int) -> Line | None:
         place=None if told.place is None else _read_place(number, told.place),
     )
     return Line(number, event, _fate(number, event, told) if _MARK in text else None)
-
-
-def _instant(text: str) -> int:
-    """As `parse_instant`, quicker for the form in which almost all are written: lines beside each other share the
-    minute. Raises ValueError."""
-    fraction = text[20:-1]
-    plain = (text[19:20] == "." and fraction.isdigit()) or len(text) == 20
-    if plain and text[-1] == "Z" and len(text) < 31 and text < "2262":
-        seconds = text[17:19]
-        if seconds < "60" and seconds.isdigit() and text.isascii():
-            return _minute(text[:17]) + int(seconds + fraction.ljust(9, "0"))
-    return parse_instant(text)
-
-
-@lru_cache(maxsize=4096)
-def _minute(text: str) -> int:
-    return parse_instant(text + "00Z")
 
 
 def _read_any(text: bytes, number: int) -> Line:

@@ -1,7 +1,5 @@
 """Redriven events: applied once more by the machine version that they name, to which their workflow moves first."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from machines import recollection
@@ -12,9 +10,9 @@ from machines.snapshot import Snapshot
 from machines.succession import MisfitError, move
 
 
-def is_settled(seen: bytes, pages: Sequence[bytes], event: Event) -> bool:
+def is_settled(seen: bytes, pages: recollection.Pages, event: Event) -> bool:
     """Whether a redriven event has been applied by an earlier redrive, to this version or another."""
-    return event.redriven_to is not None and recollection.contains(seen, pages, recollection.settlement(event))
+    return event.redriven_to is not None and pages.knows(seen, recollection.settlement(event))
 
 
 def redrive(interpreters: Interpreters, snapshot: Snapshot, event: Event, now_ms: int) -> Record:

@@ -36,13 +36,14 @@ class Refolding:
         if histories is None:
             histories = self._histories[subject] = tuple(History(subject, machines) for machines in self.machines)
             self._hear_what_waited(subject, histories)
-        spoke = False
+        spoke, idle = False, True
         for history in histories:
             history.feed(line)
             spoke = spoke or bool(history.messages)
+            idle = idle and history.idle
         if spoke:
             self._deliver(subject, histories)
-        else:
+        elif idle or subject in self._idle:
             self._note(subject, histories)
         told_ns = event.time_ns if line.fate is None else arrived_ns(event)
         if told_ns > self.horizon_ns:

@@ -14,6 +14,7 @@ from machines.journal import JOURNAL_FORMAT, Header, Outcome, Record, Result
 from machines.kinship import chart_event
 from machines.machine import Machine
 from machines.messages import SOURCE
+from machines.moves import Moves
 from machines.snapshot import Children, Snapshot
 from machines.timeouts import arrival_ns, cancel_deadline, deadline_key, is_deadline, set_deadline
 
@@ -31,6 +32,7 @@ class Interpreters:
         self.catalog = catalog
         self._remember = remember
         self._made: dict[tuple[str, int], Interpreter] = {}
+        self._moves: dict[tuple[str, int], Moves | None] = {}
 
     def of(self, machine: Machine) -> Interpreter:
         """The interpreter of one version of a machine."""
@@ -39,6 +41,18 @@ class Interpreters:
         if interpreter is None:
             interpreter = self._made[key] = Interpreter(machine.chart, remember=self._remember)
         return interpreter
+
+    def moves(self, name: str, version: int) -> Moves | None:
+        """The moves of one version of a machine; None where it is not loaded, or more than active states decides."""
+        try:
+            return self._moves[name, version]
+        except KeyError:
+            machine = self.catalog.get(name, version)
+            decided = machine is not None and not machine.children and self.of(machine).remembers
+            moves = Moves(machine, self.of(machine)) if machine is not None and decided else None
+            if machine is not None:
+                self._moves[name, version] = moves
+            return moves
 
 
 def begin(
@@ -67,6 +81,7 @@ def begin(
     snapshot.pending_spans = snapshot.pending_bytes = 0
     snapshot.states, snapshot.deadlines, snapshot.overdue = {}, {}, {}
     snapshot.visits, snapshot.children, snapshot.done, snapshot.in_parts = {}, Children(), {}, False
+    snapshot.brief = True
     snapshot.place, snapshot.caller, snapshot.joining = event.place, _find_caller(machine, event), None
     if event.sequence is None:
         snapshot.sequence, snapshot.gaps = None, []

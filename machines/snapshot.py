@@ -56,6 +56,7 @@ class Snapshot(msgspec.Struct, array_like=True):
     says for which visit of a state (0: of the machine) it was last told that its children are done. `place` is where
     the run stands among others, where it has a `parent`; `caller` the traceparent and tracestate that it continues.
     `joining` is source and id of a start that waits for its parent. `in_parts` says that a part of the run was sent.
+    `brief` says that its journal began in a format that has brief records: older versions read no others.
     """
 
     machine: str = ""
@@ -88,6 +89,7 @@ class Snapshot(msgspec.Struct, array_like=True):
     caller: tuple[str, str | None] | None = None
     joining: tuple[str, str] | None = None
     in_parts: bool = False
+    brief: bool = False
 
     @property
     def ended(self) -> bool:
@@ -108,9 +110,18 @@ _decoder = msgspec.msgpack.Decoder(Snapshot)
 _fields_decoder = msgspec.msgpack.Decoder(_Fields)
 
 
+_BEGIN = bytes((SNAPSHOT_FORMAT,))
+# How most snapshots end, from `children` on; an array that lacks its end reads as its defaults.
+_CHILDLESS = b"".join(map(_encoder.encode, (Children(), {}, None, None, None, False, True)))
+_SHORTER = b"".join(map(_encoder.encode, ((), {}, None, None, None, False, True)))
+
+
 def encode_snapshot(snapshot: Snapshot) -> bytes:
     """The stored form: one byte of format version, then MessagePack."""
-    return bytes((SNAPSHOT_FORMAT,)) + _encoder.encode(snapshot)
+    encoded = _encoder.encode(snapshot)
+    if snapshot.place is None and encoded.endswith(_CHILDLESS):
+        return _BEGIN + encoded[: -len(_CHILDLESS)] + _SHORTER
+    return _BEGIN + encoded
 
 
 def decode_snapshot(stored: bytes) -> Snapshot:

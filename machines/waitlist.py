@@ -5,6 +5,7 @@ An event is looked at again only when what it waits for may have come: another p
 
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
+from sys import getsizeof
 
 from machines.admission import AmbiguousMachineError, Hold, expected_sequence, find_hold, find_successor
 from machines.catalog import Catalog
@@ -13,10 +14,11 @@ from machines.events import Event
 from machines.snapshot import Snapshot
 
 _Numbered = list[tuple[int, int]]  # a heap of (sequence, ticket)
+_EVENT_BYTES = 1_200  # of one that waits, its data and extensions aside
 
 
 class Waitlist:
-    """Waiting events, each with a ticket: lower ones came earlier."""
+    """Waiting events, each with a ticket: lower ones came earlier. `weight` is what they take in memory, in bytes."""
 
     __slots__ = (
         "_ambiguous",
@@ -31,11 +33,13 @@ class Waitlist:
         "_since",
         "_stuck",
         "_tickets",
+        "weight",
     )
 
     def __init__(self, held: Iterable[Held] = ()) -> None:
         self._held: dict[int, Held] = {}
         self._tickets = 0
+        self.weight = 0
         self._identities: set[tuple[object, ...]] = set()
         self._since: dict[str, list[tuple[int, int]]] = {}  # by reason, heaps of (since_ms, ticket); some are outdated
         self._found: dict[int, Hold] = {}  # what they wait for as seen last, where that may be news
@@ -61,6 +65,7 @@ class Waitlist:
         """Put an event at the end."""
         ticket, self._tickets = self._tickets, self._tickets + 1
         self._held[ticket] = held
+        self.weight += _weigh(held.event)
         self._identities.add(held.event.identity)
         self._note(ticket, held)
         if self._catalog is not None:
@@ -74,12 +79,14 @@ class Waitlist:
         """Let a waiting event be told otherwise, and be looked at again."""
         held = self._held[ticket]
         self._held[ticket] = Held(event, held.reason, held.since_ms)
+        self.weight += _weigh(event) - _weigh(held.event)
         if self._catalog is not None:
             heappush(self._open, ticket)
 
     def take(self, ticket: int) -> Held:
         """Take an event out."""
         held = self._held.pop(ticket)
+        self.weight -= _weigh(held.event)
         self._identities.discard(held.event.identity)
         return held
 
@@ -189,3 +196,8 @@ class Waitlist:
             except AmbiguousMachineError:
                 self._ambiguous.append(ticket)
         heappush(heap, (held.event.sequence or 0, ticket))
+
+
+def _weigh(event: Event) -> int:
+    extensions = event.extensions or {}
+    return _EVENT_BYTES + getsizeof(event.data) + sum(map(getsizeof, extensions.values()))

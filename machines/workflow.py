@@ -43,7 +43,7 @@ class Workflow(Chronicle):
         if is_due:
             if not is_running(self.snapshot, event):
                 return "duplicate"
-        elif recollection.contains(self.snapshot.seen, self.pages, mark):
+        elif self.pages.knows(self.snapshot.seen, mark):
             return "duplicate"
         elif event.type == PARENT_JOINED and is_message(event):
             return self._join(interpreters, limits, event, now_ms)
@@ -51,6 +51,11 @@ class Workflow(Chronicle):
             if self.held.holds(event.identity):
                 return "duplicate"
             self.release(interpreters, limits, now_ms)  # a machine may have been loaded since
+        elif not (is_due or self.snapshot.ended):
+            moves = interpreters.moves(self.snapshot.machine, self.snapshot.version)
+            move = None if moves is None else moves.find(self.snapshot, event, now_ms)
+            if moves is not None and move is not None:
+                return self.journal(limits, moves.make(move, self.snapshot, event, now_ms), mark)
         try:
             hold = find_hold(interpreters.catalog, self.snapshot, event)
             deadlines = self.snapshot.deadlines

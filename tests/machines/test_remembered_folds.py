@@ -67,6 +67,25 @@ def test_remembered_and_unremembered_folds_are_equal(machine: Machine, story: St
     assert remembering.everything() == _fold(Folding(machine, remember=False), story).everything()
 
 
+@settings(deadline=None, max_examples=250)
+@given(machines(judged=True), st.lists(stories(), min_size=2, max_size=3))
+def test_remembered_answers_to_what_guards_say_are_those_that_the_library_gives(
+    machine: Machine, told: list[Story]
+) -> None:
+    remembering = Interpreter(machine.chart)
+    assert remembering.remembers
+    asking = Interpreter(machine.chart, remember=False)
+    for story in [*told, *told]:
+        assert _walk([remembering] * 99, story) == _walk([asking] * 99, story)
+
+
+@settings(deadline=None, max_examples=200)
+@given(machines(judged=True), stories(shortest=4))
+def test_folds_that_remember_what_guards_say_and_that_ask_are_equal(machine: Machine, story: Story) -> None:
+    remembering = _fold(Folding(machine), story)
+    assert remembering.everything() == _fold(Folding(machine, remember=False), story).everything()
+
+
 @settings(deadline=None, max_examples=150)
 @given(machines(guarded=True), st.lists(stories(), min_size=2, max_size=4))
 def test_one_chart_object_for_all_workflows_says_what_fresh_ones_say(machine: Machine, told: list[Story]) -> None:
@@ -102,9 +121,10 @@ def test_the_generated_charts_and_stories_are_interesting() -> None:
     met: Counter[str] = Counter()
 
     @settings(deadline=None, max_examples=120, derandomize=True, database=None)
-    @given(st.booleans(), st.data())
-    def explore(guarded: bool, data: st.DataObject) -> None:
-        machine = data.draw(machines(guarded=guarded))
+    @given(st.booleans(), st.booleans(), st.data())
+    def explore(guarded: bool, judged: bool, data: st.DataObject) -> None:
+        machine = data.draw(machines(guarded=guarded and not judged, judged=judged))
+        met["guards alone"] += machine.chart.guards is not None
         met.update(_features(machine.chart.chart_class))
         folding = _fold(Folding(machine), data.draw(stories(shortest=6)))
         if not folding.snapshot.run:
@@ -132,7 +152,7 @@ def test_the_generated_charts_and_stories_are_interesting() -> None:
         "targetless",
     ]
     wanted += ["applied", "rejected", "late", "ended", "several regions", "internal chain", "guard failed"]
-    wanted += ["history kept", "variable changed", "own event not taken"]
+    wanted += ["guards alone", "history kept", "variable changed", "own event not taken"]
     assert [name for name in wanted if not met[name]] == []
 
 

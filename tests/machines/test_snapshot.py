@@ -215,7 +215,7 @@ def test_a_journal_reads_back_as_it_was() -> None:
 
 def test_a_journal_that_cannot_be_read_says_why() -> None:
     newer = Header(JOURNAL_FORMAT + 1, "m", 1, 1, [], "complete", "own")
-    with pytest.raises(SnapshotError, match="the journal has format 3, this version of Longspan reads up to 2"):
+    with pytest.raises(SnapshotError, match="the journal has format 4, this version of Longspan reads up to 3"):
         decode_journal([encode_entry(newer)])
     header = encode_entry(Header(JOURNAL_FORMAT, "m", 1, 1, [], "complete", "own"))
     for rubbish in (b"\x80", b"\x91\x9d\xa2\xff\xfe", b""):
