@@ -1,21 +1,13 @@
 """Outbox entries in hand: which of their items wait, and what may be acknowledged when some have been settled."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from spans.parcel import Parcel
-from streams.outbox import OutboxEntry, OutboxItem
+from streams.outbox import Acknowledgement, OutboxEntry, OutboxItem
 
-
-@dataclass(slots=True)
-class Acknowledgement:
-    """The arguments of one `Outbox.acknowledge` for a partition; `children` were sent with their parents before."""
-
-    entry_ids: list[bytes] = field(default_factory=list)
-    states: list[tuple[OutboxItem, bytes | None]] = field(default_factory=list)
-    ended: list[OutboxItem] = field(default_factory=list)
-    children: list[tuple[str, int]] = field(default_factory=list)
+RUNS = 10_000  # that are sent in parts, of which it is known how far they were taken
 
 
 @dataclass(slots=True)
@@ -44,6 +36,7 @@ class Backlog:
 
     def __init__(self) -> None:
         self._waiting: deque[HeldItem] = deque()
+        self._taken: OrderedDict[tuple[str, int], int] = OrderedDict()  # how far runs that go on were taken
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -65,15 +58,30 @@ class Backlog:
         self._waiting = deque(held for held in self._waiting if held.entry.partition != partition)
 
     def take(self, most_items: int, most_records: int) -> list[HeldItem]:
-        """The next items: at least one if any waits, then as many as both bounds allow."""
+        """The next items: at least one if any waits, then as many as both bounds allow.
+
+        Of a run that is sent in parts those records count that came since its last part, where that is known.
+        """
         taken: list[HeldItem] = []
         records = 0
         while self._waiting and len(taken) < most_items:
-            records += self._waiting[0].item.entries
+            item = self._waiting[0].item
+            run = item.workflow_id, item.run
+            records += item.entries - min(self._taken.get(run, 0), item.entries)
             if taken and records > most_records:
                 break
             taken.append(self._waiting.popleft())
+            self._note(run, item)
         return taken
+
+    def _note(self, run: tuple[str, int], item: OutboxItem) -> None:
+        if item.last:
+            self._taken.pop(run, None)
+            return
+        self._taken[run] = item.entries
+        self._taken.move_to_end(run)
+        if len(self._taken) > RUNS:
+            self._taken.popitem(last=False)
 
 
 def acknowledge_settled(judged: Iterable[Settled]) -> dict[int, Acknowledgement]:

@@ -2,13 +2,11 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 
-from spans.backlog import Acknowledgement
 from spans.dispatch import Refusal
 from streams.errors import FencedError, SpoiltPartitionError
-from streams.outbox import Outbox
+from streams.outbox import Acknowledgement, Outbox
 from streams.resting import Resting
 
 _log = logging.getLogger(__name__)
@@ -21,7 +19,7 @@ class Debts:
         self._outbox = outbox
         self._now_ms = now_ms
         self._resting = resting
-        self._owed: dict[int, deque[tuple[bytes, Callable[[], None]]]] = {}
+        self._owed: dict[int, deque[Refusal | tuple[bytes, Acknowledgement]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._owed)
@@ -35,20 +33,11 @@ class Debts:
 
     def refuse(self, refusal: Refusal) -> None:
         """Something is to be kept aside."""
-        self._add(refusal.partition, b"", partial(self._outbox.refuse, refusal.partition, refusal.span, refusal.fields))
+        self._owed.setdefault(refusal.partition, deque()).append(refusal)
 
     def acknowledge(self, partition: int, part: Acknowledgement, nonce: bytes) -> None:
-        """Something was sent under the lease with this nonce, and is to be acknowledged under the same.
-
-        Children first: once their parent is acknowledged, nobody would come back to them.
-        """
-
-        def write() -> None:
-            if part.children:
-                self._outbox.deliver_children(part.children, self._now_ms())
-            self._outbox.acknowledge(partition, part.entry_ids, part.states, part.ended, self._now_ms(), nonce)
-
-        self._add(partition, nonce, write)
+        """Something was sent under the lease with this nonce, and is to be acknowledged under the same."""
+        self._owed.setdefault(partition, deque()).append((nonce, part))
 
     def settle(self) -> set[bytes]:
         """Write everything but what is of partitions that rest, or have to; the nonces of leases that are lost.
@@ -56,25 +45,39 @@ class Debts:
         Raises redis.RedisError.
         """
         lost: dict[bytes, int] = {}
-        for partition in [partition for partition in self._owed if partition not in self._resting]:
-            owed = self._owed[partition]
-            while owed:
-                nonce, write = owed[0]
-                try:
-                    write()
-                except SpoiltPartitionError as error:
+        while due := {number: owed[0] for number, owed in self._owed.items() if number not in self._resting}:
+            for partition, error in self._write(due).items():
+                if isinstance(error, SpoiltPartitionError):
                     self._resting.rest(partition, error)
-                    break
-                except FencedError:
-                    lost[nonce] = partition
+                    continue
+                told = due[partition]
+                if isinstance(error, FencedError) and not isinstance(told, Refusal):
+                    lost[told[0]] = partition
+                owed = self._owed[partition]
                 owed.popleft()
-            else:
-                del self._owed[partition]
+                if not owed:
+                    del self._owed[partition]
         if lost:
             # Their next exporter sends these spans again; what was sent is not to be recalled.
             names = ", ".join(map(str, sorted(lost.values())))
             _log.warning("Spans of partitions %s were sent and not acknowledged: they are no longer held", names)
         return set(lost)
 
-    def _add(self, partition: int, nonce: bytes, write: Callable[[], None]) -> None:
-        self._owed.setdefault(partition, deque()).append((nonce, write))
+    def _write(self, due: Mapping[int, Refusal | tuple[bytes, Acknowledgement]]) -> dict[int, Exception | None]:
+        """Write one thing of each partition: None, or why it could not be."""
+        outcomes: dict[int, Exception | None] = {}
+        parts: dict[int, tuple[bytes, Acknowledgement]] = {}
+        for partition, owed in due.items():
+            if isinstance(owed, Refusal):
+                outcomes[partition] = None
+                try:
+                    self._outbox.refuse(partition, owed.span, owed.fields)
+                except SpoiltPartitionError as error:
+                    outcomes[partition] = error
+            else:
+                parts[partition] = owed
+        now_ms = self._now_ms()
+        children = [child for _, part in parts.values() for child in part.children]
+        if children:  # first: once their parent is acknowledged, nobody would come back to them
+            self._outbox.deliver_children(children, now_ms)
+        return outcomes | self._outbox.acknowledge_each(parts, now_ms)

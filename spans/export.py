@@ -8,7 +8,7 @@ from typing import Protocol
 
 from opentelemetry.sdk.trace import SpanLimits
 
-from spans.backlog import Acknowledgement, Backlog, HeldItem, Settled, acknowledge_settled, in_requests
+from spans.backlog import Backlog, HeldItem, Settled, acknowledge_settled, in_requests
 from spans.backoff import Backoff
 from spans.carrying import Carrying
 from spans.debts import Debts
@@ -16,15 +16,14 @@ from spans.dispatch import Dispatch, Refusal, Sender, Stop, Tally
 from spans.parcel import Packing, Parcel
 from streams.errors import SpoiltPartitionError, describe, trouble
 from streams.keys import partition_of
-from streams.outbox import Outbox, OutboxEntry
+from streams.outbox import Acknowledgement, Outbox, OutboxEntry
 from streams.resting import Resting
 
 _log = logging.getLogger(__name__)
 
-# What is in hand at once: journals that wait to be told, and spans that wait to be sent.
+# What is in hand at once, beside as many records as the packing can take: journals and spans that wait.
 MOST_ENTRIES = 64  # of each partition
 MOST_ITEMS = 256
-MOST_RECORDS = 4096
 MOST_SPANS = 2048
 MOST_BYTES = 1_000_000
 BLOCK_MS = 500
@@ -124,7 +123,7 @@ class Exporter:
             for empty in self._backlog.extend(entries):
                 self._owe(empty.partition, Acknowledgement([empty.entry_id]))
             self._settle_debts()
-        chunk = self._backlog.take(MOST_ITEMS, MOST_RECORDS)
+        chunk = self._backlog.take(MOST_ITEMS, self._packing.pace.count)
         for batch in in_requests(self._pack(chunk), MOST_SPANS, MOST_BYTES):
             if not self._send(batch, stop):
                 self._forget()
@@ -192,21 +191,20 @@ class Exporter:
             self._after.setdefault(number, FIRST_ENTRY)
 
     def _pack(self, chunk: Sequence[HeldItem]) -> Iterator[Settled]:
-        """Parcels one by one: children are brought in when it is their parent's turn."""
-        by_partition: dict[int, list[HeldItem]] = {}
-        for held in chunk:
-            by_partition.setdefault(held.entry.partition, []).append(held)
-        for number, helds in by_partition.items():
-            parcels = deque(self._packing.pack(number, [held.item for held in helds]))
-            left: set[tuple[str, int]] = set()  # runs: what comes behind that part of one stays behind it
-            for held in helds:
-                parcel, run = parcels.popleft(), (held.item.workflow_id, held.item.run)
-                self._carrying.bring(parcel)
-                if parcel.left:
-                    left.add(run)
-                    self._note_left(parcel.left)
-                if run not in left:
-                    yield held, parcel
+        """Parcels one by one, by partition: children are brought in when it is their parent's turn."""
+        parcels = self._packing.pack([(held.entry.partition, held.item) for held in chunk])
+        left: set[tuple[str, int]] = set()  # runs: what comes behind that part of one stays behind it
+        pairs = deque(sorted(zip(chunk, parcels, strict=True), key=lambda pair: pair[1].partition))
+        del parcels  # what has been sent is let go of
+        while pairs:
+            held, parcel = pairs.popleft()
+            run = (held.item.workflow_id, held.item.run)
+            self._carrying.bring(parcel)
+            if parcel.left:
+                left.add(run)
+                self._note_left(parcel.left)
+            if run not in left:
+                yield held, parcel
 
     def _note_left(self, reason: str) -> None:
         if reason not in self._told:

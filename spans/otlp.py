@@ -11,16 +11,20 @@ from opentelemetry.sdk.resources import Resource
 
 from machines.attributes import AttributeValue
 from spans.planned import PlannedEvent, PlannedLink, PlannedSpan, SpanStatus
-from spans.protobuf import fixed32, fixed64, key_value, sized, text, varint
+from spans.protobuf import Pairs, fixed32, fixed64, fixed64_pair, key_text, key_value, sized, text, varint
 
 SCOPE_NAME = "longspan"
 SCOPE_VERSION = "1"  # of the trace model, not of the program
 
 _HAS_REMOTE, _IS_REMOTE = 0x100, 0x200
 _SAMPLED = 0x1
-_FLAGS = {flags: fixed32(flags) for flags in (_HAS_REMOTE | _SAMPLED, _HAS_REMOTE | _IS_REMOTE | _SAMPLED)}
+_FLAGS = {
+    flags: b"\x85\x01" + fixed32(flags) for flags in (_HAS_REMOTE | _SAMPLED, _HAS_REMOTE | _IS_REMOTE | _SAMPLED)
+}
 _INTERNAL = b"\x30\x01"
+_attributes = Pairs(b"\x4a")
 _STATUS: dict[SpanStatus, bytes] = {"unset": b"", "ok": b"\x18\x01", "error": b"\x18\x02"}
+_SAID_NOTHING = {status: b"\x7a" + sized(encoded) for status, encoded in _STATUS.items()}
 
 
 def span_flags(span: PlannedSpan) -> int:
@@ -43,9 +47,8 @@ def encode_span(span: PlannedSpan) -> bytes:
         parts += (b"\x1a", text(span.tracestate))
     if span.parent_id is not None:
         parts += (b"\x22\x08", span.parent_id.to_bytes(8))
-    parts += (b"\x2a", text(span.name), _INTERNAL, b"\x39", fixed64(span.start_ns), b"\x41", fixed64(span.end_ns))
-    for name, value in span.attributes.items():
-        parts += (b"\x4a", key_value(name, value))
+    parts += (b"\x2a", text(span.name), _INTERNAL, fixed64_pair(b"\x39", span.start_ns, b"\x41", span.end_ns))
+    parts += _attributes.encode(span.attributes)
     if span.dropped_attributes:
         parts += (b"\x50", varint(span.dropped_attributes))
     for event in span.events:
@@ -56,17 +59,17 @@ def encode_span(span: PlannedSpan) -> bytes:
         parts += (b"\x6a", sized(_link(link)))
     if span.dropped_links:
         parts += (b"\x70", varint(span.dropped_links))
-    status = _STATUS[span.status]
     if span.message:
-        status = b"\x12" + text(span.message) + status
-    parts += (b"\x7a", sized(status), b"\x85\x01", _FLAGS[span_flags(span)])
+        parts += (b"\x7a", sized(b"\x12" + text(span.message) + _STATUS[span.status]), _FLAGS[span_flags(span)])
+    else:
+        parts += (_SAID_NOTHING[span.status], _FLAGS[span_flags(span)])
     return b"".join(parts)
 
 
 def _event(event: PlannedEvent) -> bytes:
-    encoded = b"\x09" + fixed64(event.time_ns) + b"\x12" + text(event.name)
+    encoded = b"\x09%b\x12%b" % (fixed64(event.time_ns), text(event.name))
     for name, value in (event.attributes or {}).items():
-        encoded += b"\x1a" + key_value(name, value)
+        encoded += b"\x1a" + key_text(name, value)
     return encoded + b"\x20" + varint(event.dropped_attributes) if event.dropped_attributes else encoded
 
 

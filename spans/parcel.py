@@ -15,6 +15,9 @@ from spans.otlp import encode_span
 from spans.plan import Carried, plan
 from spans.trace_state import TraceState, decode_trace_state, encode_trace_state
 from streams.outbox import Outbox, OutboxItem
+from streams.pace import Pace
+
+FIRST_RECORDS, MOST_RECORDS = 256, 4096
 
 
 @dataclass(slots=True)
@@ -60,24 +63,29 @@ class Parcel:
 
 
 class Packing:
-    """Turns outbox items into parcels. `limits` are OpenTelemetry's span limits."""
+    """Turns outbox items into parcels. `limits` are OpenTelemetry's span limits.
 
-    def __init__(self, outbox: Outbox, namespace: str, limits: SpanLimits) -> None:
+    `pace` says how many records may be read at once, at most `most_records`, so that large ones never fill the memory.
+    """
+
+    def __init__(self, outbox: Outbox, namespace: str, limits: SpanLimits, most_records: int = MOST_RECORDS) -> None:
+        self.pace = Pace(most_records, FIRST_RECORDS)
         self._outbox = outbox
         self._namespace = namespace
         self._limits = limits
 
-    def pack(self, partition: int, items: Sequence[OutboxItem]) -> list[Parcel]:
-        """A parcel for each item, in their order. Raises what the outbox raises when Redis cannot be reached.
+    def pack(self, items: Sequence[tuple[int, OutboxItem]]) -> list[Parcel]:
+        """A parcel for each item of a partition, in their order. Raises what the outbox raises when Redis cannot be
+        reached.
 
         Of several items of one run the last stands for all: it goes furthest. Only where children are sent with the
         run each stands for itself, so that no request grows with what is waiting.
         """
-        parcels = [Parcel(partition, item) for item in items]
+        parcels = [Parcel(partition, item) for partition, item in items]
         runs: dict[tuple[str, int], list[Parcel]] = {}
         for parcel in parcels:
             runs.setdefault((parcel.item.workflow_id, parcel.item.run), []).append(parcel)
-        stored = self._outbox.states(partition, [parts[-1].item for parts in runs.values()])
+        stored = self._outbox.states([(parts[-1].partition, parts[-1].item) for parts in runs.values()])
         wanted: list[tuple[list[Parcel], TraceState | None]] = []
         for parts, encoded in zip(runs.values(), stored, strict=True):
             try:
@@ -90,8 +98,8 @@ class Packing:
                 continue
             if state is None or state.index < parts[-1].item.entries:
                 wanted.append((parts, state))
-        starts = [(parts[-1].item, 1 if state is None else state.index) for parts, state in wanted]
-        for (parts, state), entries in zip(wanted, self._journals(partition, starts), strict=True):
+        starts = [(parts[-1].partition, parts[-1].item, state.index if state else 1) for parts, state in wanted]
+        for (parts, state), entries in zip(wanted, self._journals(starts), strict=True):
             try:
                 self._fill(parts, entries, state)
             except NewerSnapshotError as error:
@@ -102,16 +110,18 @@ class Packing:
                 parts[-1].trouble = f"its journal cannot be read: {type(error).__name__}: {error}"
         return parcels
 
-    def _journals(self, partition: int, starts: Sequence[tuple[OutboxItem, int]]) -> list[list[bytes]]:
+    def _journals(self, starts: Sequence[tuple[int, OutboxItem, int]]) -> list[list[bytes]]:
         if not starts:
             return []
         try:
-            return self._outbox.journals(partition, starts)
+            journals = self._outbox.journals(starts)
+            self.pace.note(sum(len(entry) for entries in journals for entry in entries), sum(map(len, journals)))
+            return journals
         except Exception:
             if len(starts) > 1:
-                return [self._journals(partition, [one])[0] for one in starts]
+                return [self._journals([one])[0] for one in starts]
             # Where Redis answers, it is this journal that cannot be read: its key holds something else.
-            self._outbox.states(partition, [starts[0][0]])
+            self._outbox.states([starts[0][:2]])
             return [[]]
 
     def _fill(self, parts: list[Parcel], entries: list[bytes], state: TraceState | None) -> None:

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 import redis
@@ -32,6 +33,19 @@ class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
     entry_id: bytes
     items: list[OutboxItem]
     newer: bool = False
+
+
+@dataclass(slots=True)
+class Acknowledgement:
+    """What the endpoint has judged of a partition; `children` were sent with their parents, of whatever partition.
+
+    `entry_ids` are done, `states` are to be kept (None: dropped) of runs, and retention begins for `ended`.
+    """
+
+    entry_ids: list[bytes] = field(default_factory=list)
+    states: list[tuple[OutboxItem, bytes | None]] = field(default_factory=list)
+    ended: list[OutboxItem] = field(default_factory=list)
+    children: list[tuple[str, int]] = field(default_factory=list)
 
 
 encode_items = msgspec.msgpack.Encoder().encode
@@ -79,59 +93,72 @@ class Outbox:
         )
         return {nonce for nonce, reply in zip(checked.values(), replies, strict=True) if reply != [nonce]}
 
-    def journals(self, partition: int, wanted: Sequence[tuple[OutboxItem, int]]) -> list[list[bytes]]:
-        """For each (item, index): the header, then the entries from that index (at least 1) up to `item.entries`.
+    def journals(self, wanted: Sequence[tuple[int, OutboxItem, int]]) -> list[list[bytes]]:
+        """For each (partition, item, index): the header, then the entries from that index (at least 1) up to
+        `item.entries`, in one round trip.
 
         A journal that is gone comes as an empty list.
         """
-        keys = self._keys.of(partition)
         commands: list[list[bytes | str | int]] = []
-        for item, start in wanted:
-            key = keys.journal(item.workflow_id, item.run)
+        for partition, item, start in wanted:
+            key = self._keys.of(partition).journal(item.workflow_id, item.run)
             if start > 1:
                 commands.append(["LRANGE", key, 0, 0])
             commands.append(["LRANGE", key, start if start > 1 else 0, item.entries - 1])
         replies = iter(self._client.call_all(commands))
-        return [next(replies) + next(replies) if start > 1 else next(replies) for _, start in wanted]
+        return [next(replies) + next(replies) if start > 1 else next(replies) for _, _, start in wanted]
 
-    def states(self, partition: int, items: Sequence[OutboxItem]) -> list[bytes | None]:
-        """The trace state that was kept of each run, or None."""
-        keys = self._keys.of(partition)
-        if not items:
-            return []
-        return list(self._client.call("MGET", *(keys.trace(item.workflow_id, item.run) for item in items)))
+    def states(self, items: Sequence[tuple[int, OutboxItem]]) -> list[bytes | None]:
+        """The trace state that was kept of each run, of any partition, or None; in one round trip."""
+        by_partition: dict[int, list[bytes]] = {}
+        for partition, item in items:
+            name = self._keys.of(partition).trace(item.workflow_id, item.run)
+            by_partition.setdefault(partition, []).append(name)
+        replies = self._client.call_all(("MGET", *names) for names in by_partition.values())
+        found = dict(zip(by_partition, map(iter, replies), strict=True))
+        return [next(found[partition]) for partition, _ in items]
 
-    def acknowledge(
-        self,
-        partition: int,
-        entry_ids: Sequence[bytes],
-        states: Sequence[tuple[OutboxItem, bytes | None]],
-        ended: Sequence[OutboxItem],
-        now_ms: int,
-        nonce: bytes = b"",
-    ) -> None:
-        """Take entries out of the outbox, keep or drop trace states, and let the retention of `ended` runs begin.
+    def acknowledge(self, partition: int, part: Acknowledgement, now_ms: int, nonce: bytes = b"") -> None:
+        """As `acknowledge_each`, of one partition. Raises FencedError."""
+        error = self.acknowledge_each({partition: (nonce, part)}, now_ms)[partition]
+        if error is not None:
+            raise error
 
-        With `nonce`, the one under which the spans were sent, it counts only while the partition's export lease has
-        it: also one that ran out, as long as nobody took it. Raises FencedError otherwise; nothing is written then.
+    def acknowledge_each(
+        self, parts: Mapping[int, tuple[bytes, Acknowledgement]], now_ms: int
+    ) -> dict[int, SpoiltPartitionError | FencedError | None]:
+        """Take entries out of the outbox, keep or drop trace states, and let the retention of ended runs begin.
+
+        In one round trip; what became of each partition, None where all is well. With a nonce, the one under which the
+        spans were sent, it counts only while the partition's export lease has it: also one that ran out, as long as
+        nobody took it. Else nothing is written, and it is a FencedError.
         """
-        keys = self._keys.of(partition)
-        marks = [part for item in ended for part in (now_ms, run_member(item.workflow_id, item.run))]
-        reply = ACKNOWLEDGE.call(
-            self._client,
-            [keys.outbox, keys.ended, keys.exporter, *(keys.trace(item.workflow_id, item.run) for item, _ in states)],
-            [
-                nonce,
-                len(entry_ids),
-                *entry_ids,
-                len(ended),
-                *marks,
-                *(state or b"" for _, state in states),
-            ],
-        )
-        _check(partition, reply)
-        if reply[0] == b"fenced":
-            raise FencedError(partition)
+        if not parts:
+            return {}
+        calls: list[tuple[list[bytes], list[bytes | str | int]]] = []
+        for partition, (nonce, part) in parts.items():
+            keys = self._keys.of(partition)
+            marks = [told for item in part.ended for told in (now_ms, run_member(item.workflow_id, item.run))]
+            traces = (keys.trace(item.workflow_id, item.run) for item, _ in part.states)
+            states = (state or b"" for _, state in part.states)
+            calls.append(
+                (
+                    [keys.outbox, keys.ended, keys.exporter, *traces],
+                    [nonce, len(part.entry_ids), *part.entry_ids, len(part.ended), *marks, *states],
+                )
+            )
+        outcomes: dict[int, SpoiltPartitionError | FencedError | None] = {}
+        for partition, reply in zip(parts, ACKNOWLEDGE.call_each(self._client, calls), strict=True):
+            if isinstance(reply, Exception):
+                raise reply
+            outcomes[partition] = None
+            try:
+                _check(partition, reply)
+            except SpoiltPartitionError as error:
+                outcomes[partition] = error
+            if reply[0] == b"fenced":
+                outcomes[partition] = FencedError(partition)
+        return outcomes
 
     def deliver_children(self, runs: Sequence[tuple[str, int]], now_ms: int) -> None:
         """Let the retention begin of runs, of any partition, whose spans were sent with those of their parent.

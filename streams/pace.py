@@ -6,10 +6,10 @@ BYTES_AIM = 4_000_000
 
 
 class Pace:
-    """A count for the next read, learned from the size of the last; unknown sizes begin small."""
+    """A count for the next read, learned from the size of the last; unknown sizes begin small, with `first`."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self.count = FEWEST
+    def __init__(self, most: int = MOST, first: int = FEWEST) -> None:
+        self.count = first
         self._most = most
 
     def note(self, read_bytes: int, entries: int) -> None:

@@ -18,23 +18,28 @@ for _, name in ipairs({'XDEL', 'ZADD', 'DEL', 'SET'}) do
     return redis.error_reply('NOPERM the user may not run ' .. name .. ' in a script')
   end
 end
+local MOST = 1000 -- arguments of one command
 local position = 2
 local entries = tonumber(ARGV[position])
-for i = 1, entries do
-  redis.call('XDEL', KEYS[1], ARGV[position + i])
+for i = 1, entries, MOST do
+  redis.call('XDEL', KEYS[1], unpack(ARGV, position + i, position + math.min(i + MOST - 1, entries)))
 end
 position = position + entries + 1
-local runs = tonumber(ARGV[position])
-for i = 1, runs do
-  redis.call('ZADD', KEYS[2], 'XX', ARGV[position + 2 * i - 1], ARGV[position + 2 * i])
+local marks = 2 * tonumber(ARGV[position])
+for i = 1, marks, MOST do
+  redis.call('ZADD', KEYS[2], 'XX', unpack(ARGV, position + i, position + math.min(i + MOST - 1, marks)))
 end
-position = position + 2 * runs
+position = position + marks
+local gone = {}
 for i = 4, #KEYS do
   local state = ARGV[position + i - 3]
-  if state == '' then
-    redis.call('DEL', KEYS[i])
-  else
+  if state ~= '' then
     redis.call('SET', KEYS[i], state)
+  else
+    gone[#gone + 1] = KEYS[i]
   end
+end
+for i = 1, #gone, MOST do
+  redis.call('DEL', unpack(gone, i, math.min(i + MOST - 1, #gone)))
 end
 return {'acknowledged', entries}

@@ -97,7 +97,8 @@ class World:
 
     def _note(self, commands: Sequence[Sequence[Argument]]) -> None:
         if holds(commands, ACKNOWLEDGE._hash):
-            self.unacknowledged[self._partition(commands[0][3])].clear()
+            for command in commands:
+                self.unacknowledged[self._partition(command[3])].clear()
         if self.after:
             self.after(commands)
 

@@ -131,7 +131,7 @@ class FailingOnce:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("command", ["read", "states", "journals", "acknowledge"])
+@pytest.mark.parametrize("command", ["read", "states", "journals", "acknowledge_each"])
 def test_a_connection_that_is_lost_at_any_command_neither_loses_nor_repeats_a_span(
     ledger: Ledger, command: str, after: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -147,7 +147,7 @@ def test_a_connection_that_is_lost_at_any_command_neither_loses_nor_repeats_a_sp
     assert sorted(chain.from_iterable(endpoint.ids)) == sorted(
         one for number in range(4) for one in ids(f"o-{number}", *WHOLE)
     )
-    if command in ("read", "acknowledge"):
+    if command in ("read", "acknowledge_each"):
         assert [line.split(":")[0] for line in caplog.messages] == [
             "The outbox cannot be read or acknowledged, trying again",
             "The outbox can be read again.",

@@ -75,7 +75,7 @@ def test_a_successor_sends_what_is_left_of_a_request_that_was_accepted_in_part(l
     exporter(ledger, first).drain_once(stop, 1)  # type: ignore[arg-type]  # it answers as endpoints do
     assert [len(request) for request in first.requests] == [7]
     assert marks(ledger, family) == {float("inf")}
-    (state,) = ledger.outbox.states(partition_of(family.name, PARTITIONS), [OutboxItem(family.name, 1, 0, True)])
+    (state,) = ledger.outbox.states([(partition_of(family.name, PARTITIONS), OutboxItem(family.name, 1, 0, True))])
     part = read_part(state or b"")
     assert part is not None
     again = tell_again(NAMESPACE, family.name, family.head, family.records, LIMITS, part)

@@ -15,7 +15,7 @@ from spans.parcel import Packing
 from spans.plan import plan
 from spans.planned import PlannedSpan
 from streams.keys import Keys
-from streams.outbox import OutboxItem
+from streams.outbox import Acknowledgement, OutboxItem
 from tests.spans.journals import START_NS, header, journals, record
 from tests.spans.ledger import Ledger
 from tests.spans.outline import events, find, outline, seconds
@@ -176,8 +176,9 @@ def export_in_parts(ledger: Ledger, limits: SpanLimits, items: Sequence[OutboxIt
     packing = Packing(ledger.outbox, "default", limits)
     sent: list[bytes] = []
     for item in items:
-        (parcel,) = packing.pack(0, [item])
+        (parcel,) = packing.pack([(0, item)])
         assert not parcel.trouble
         sent += parcel.spans
-        ledger.outbox.acknowledge(0, [], [(item, parcel.state)] if parcel.state else [], [], NOW_NS // 1_000_000)
+        kept = Acknowledgement(states=[(item, parcel.state)] if parcel.state else [])
+        ledger.outbox.acknowledge(0, kept, NOW_NS // 1_000_000)
     return sent

@@ -14,7 +14,7 @@ from streams.client import Client, connect
 from streams.deadletters import DeadLetter, list_dead_letters
 from streams.ingress import Router, emit
 from streams.keys import Keys, PartitionKeys, partition_of
-from streams.outbox import Outbox, OutboxEntry
+from streams.outbox import Acknowledgement, Outbox, OutboxEntry
 from streams.status import WorkflowView, find_workflow, read_journal
 from streams.worker import Worker, WorkerOptions
 from tests.support.probe import Probe
@@ -169,7 +169,7 @@ class Site:
         outbox = Outbox(self.client, self.keys, PARTITIONS)
         for entry in self.outbox():
             ended = [item for item in entry.items if item.last]
-            outbox.acknowledge(entry.partition, [entry.entry_id], [], ended, self.now_ms)
+            outbox.acknowledge(entry.partition, Acknowledgement([entry.entry_id], [], ended), self.now_ms)
 
     def keyspace(self) -> dict[bytes, object]:
         """Everything under the prefix, byte for byte; hashes and sets as such: a move to another node stirs them."""

@@ -11,7 +11,7 @@ import pytest
 
 from streams.errors import FencedError
 from streams.export_leases import ExportLeases
-from streams.outbox import Outbox, OutboxItem
+from streams.outbox import Acknowledgement, Outbox, OutboxItem
 from tests.streams.site import Site
 from tests.support.seeds import SEED
 from tests.support.waiting import wait_for
@@ -196,10 +196,10 @@ def test_an_acknowledgement_of_one_who_was_succeeded_writes_nothing(site: Site) 
     second.step()
     entry, outbox = _put(site), Outbox(site.client, site.keys, PARTITIONS)
     with pytest.raises(FencedError):
-        outbox.acknowledge(0, [entry], [(OutboxItem("w", 1, 2, False), b"state")], [], 1, late[0])
+        outbox.acknowledge(0, Acknowledgement([entry], [(OutboxItem("w", 1, 2, False), b"state")]), 1, late[0])
     assert site.client.call("XLEN", site.keys.of(0).outbox) == 1
     assert site.client.call("EXISTS", site.keys.of(0).trace("w", 1)) == 0
-    outbox.acknowledge(0, [entry], [], [], 1, second.take_up()[0])
+    outbox.acknowledge(0, Acknowledgement([entry]), 1, second.take_up()[0])
     assert site.client.call("XLEN", site.keys.of(0).outbox) == 0
 
 
@@ -208,7 +208,7 @@ def test_a_lease_that_ran_out_and_that_nobody_took_still_acknowledges(site: Site
     leases.step()
     held = leases.take_up()
     _expire(site)
-    Outbox(site.client, site.keys, PARTITIONS).acknowledge(0, [_put(site)], [], [], 1, held[0])
+    Outbox(site.client, site.keys, PARTITIONS).acknowledge(0, Acknowledgement([_put(site)]), 1, held[0])
     assert site.client.call("XLEN", site.keys.of(0).outbox) == 0
 
 
