@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from longspan.endpoint import read_endpoint
 from longspan.errors import WRONG_USE
 from longspan.exporter_process import ExporterProcess
-from longspan.memory import settle_memory
+from longspan.memory import collect_seldom
 from longspan.settings import Settings
 from longspan.store import Store, open_store
 
@@ -57,7 +57,7 @@ def run(settings: Settings, catalog: "Catalog") -> None:
 
             watched = Watched(worker.statistics, worker.pressure, exporter, partitions, settings.namespace)
             health = start_health(settings.health, watched, store)
-        settle_memory()
+        collect_seldom()
         worker.run(stop)
     finally:
         if health is not None:
@@ -98,6 +98,7 @@ def _make_worker(
         lease_ms=settings.lease_ms,
         retention_ms=settings.retention_ms,
         cache=settings.cache,
+        cache_bytes=settings.cache_bytes,
         outbox_limit=settings.outbox_limit,
         limits=Limits(
             early_wait_ms=settings.early_wait_ms,

@@ -15,7 +15,7 @@ from longspan.errors import FAILED, SettingsError
 from longspan.export_report import Reporter, Timed
 from longspan.failure import explain
 from longspan.logs import log_to_stderr
-from longspan.memory import settle_memory
+from longspan.memory import collect_seldom
 from longspan.settings import Settings, read_settings
 from longspan.signin import as_exporter
 from longspan.store import open_store
@@ -96,7 +96,7 @@ def _export(settings: Settings, stop: threading.Event, reporter: Reporter) -> No
         spread=random.SystemRandom().random,
     )
     leases.tend()
-    settle_memory()
+    collect_seldom()
 
     def report() -> None:
         reporter.write(leases.held, exporter.tally, timed.took)

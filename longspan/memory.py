@@ -22,9 +22,10 @@ def settle_memory() -> None:
 
 
 def collect_seldom() -> None:
-    """For a command that reads one thing after the other: what is there stays, and new garbage is rarely a cycle.
+    """For what handles one event after the other: what is there stays, and new garbage is rarely a cycle.
 
-    Looking for cycles as often as Python does by itself takes an eighth of the time of a replay.
+    Looking for cycles as often as Python does by itself takes an eighth of the time of a replay, and of a worker that
+    keeps many workflows in memory.
     """
     settle_memory()
     gc.set_threshold(SELDOM)

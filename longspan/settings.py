@@ -50,6 +50,7 @@ class Settings:
     children_depth: int
     outbox_limit: int
     cache: int
+    cache_bytes: int
     nice: int
     tempo_headers: tuple[tuple[str, str], ...]
     health: tuple[str, int] | None

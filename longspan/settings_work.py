@@ -164,6 +164,13 @@ WORK_SETTINGS = (
         number(100, 10_000_000),
     ),
     Setting(
+        "LONGSPAN_CACHE_BYTES",
+        "cache_bytes",
+        "100000000",
+        "How many bytes of memory these may take: of large workflows fewer are kept, those used last.",
+        number(1_000_000, 1_000_000_000_000),
+    ),
+    Setting(
         "LONGSPAN_NICE",
         "nice",
         "10",

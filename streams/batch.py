@@ -18,7 +18,8 @@ from machines.timeouts import cancel_deadline, deadline_key, is_deadline, is_run
 from machines.workflow import Workflow
 from streams.beginnings import NameTrace
 from streams.client import Client
-from streams.commit import Commit, Indexed, index, run_commits
+from streams.commit import Commit, Indexed, index
+from streams.committing import Committing, Prepared, in_parts, run_commits
 from streams.errors import KeyTypeError, NewerDataError
 from streams.keys import Keys
 from streams.lease import Lease
@@ -112,6 +113,7 @@ class Folder:
     def _note(self, partition: int, commit: Commit) -> None:
         """What was committed."""
         self._statistics.ended(commit.endings)
+        self._residence.weigh(partition, commit.stored_bytes)
         if commit.outgoing:
             self.senders.add(partition)
 
@@ -125,31 +127,36 @@ class Folder:
     ) -> dict[int, Exception | None]:
         subjects = {partition: find_subjects(events) for partition, events in remaining.items()}
         loaded = self._residence.fetch(subjects)
-        outcomes: dict[int, Exception | None] = {}
-        commits, tallies = [], {}
-        for partition, events in remaining.items():
-            newer = _find_newer(partition, subjects[partition], loaded)
-            if newer is not None:
-                outcomes[partition] = newer
-                continue
-            while True:
-                commit, tally = Commit(self._keys.of(partition), leases[partition]), Counter[str]()
-                if self._fold_partition(partition, events, loaded, spoilt[partition], (commit, tally), now_ms):
-                    break
-                self._residence.forget(partition, subjects[partition])
-                loaded.update(self._residence.fetch({partition: subjects[partition]}))
-            entries = batch[partition]
-            commits.append((partition, commit, entries[-1][0], len(entries)))
-            tallies[partition] = tally
-        began = self._statistics.clock()
-        outcomes |= run_commits(self._client, commits)
-        self._statistics.committed(began)
-        for partition, commit, _, _ in commits:
-            if outcomes[partition] is None:
-                self._note(partition, commit)
+        committing = Committing(self._client, self._statistics.clock)
+        outcomes = committing.outcomes
+        commits: dict[int, tuple[Commit, Counter[str]]] = {}
+        try:
+            for part in in_parts(remaining.items(), lambda item: len(item[1])):
+                prepared: list[Prepared] = []
+                for partition, events in part:
+                    newer = _find_newer(partition, subjects[partition], loaded)
+                    if newer is not None:
+                        outcomes[partition] = newer
+                        continue
+                    while True:
+                        commit, tally = Commit(self._keys.of(partition), leases[partition]), Counter[str]()
+                        if self._fold_partition(partition, events, loaded, spoilt[partition], (commit, tally), now_ms):
+                            break
+                        self._residence.forget(partition, subjects[partition])
+                        loaded.update(self._residence.fetch({partition: subjects[partition]}))
+                    entries = batch[partition]
+                    prepared.append((partition, commit, entries[-1][0], len(entries)))
+                    commits[partition] = commit, tally
+                committing.begin(prepared)
+            committing.finish()
+        finally:
+            committing.abandon()
+        self._statistics.committed(committing.seconds)
         for partition, outcome in outcomes.items():
             if outcome is None:
-                self.results.update(tallies[partition])
+                commit, tally = commits[partition]
+                self._note(partition, commit)
+                self.results.update(tally)
             else:
                 self._residence.forget(partition, subjects[partition])
         return outcomes

@@ -19,7 +19,7 @@ from streams.cluster import Cluster
 from streams.detection import Detected
 from streams.errors import KeyTypeError, is_wrong_type
 from streams.exchange import Argument as Argument
-from streams.exchange import Command
+from streams.exchange import Command, Underway
 from streams.signin import TokenSignIn
 from streams.standalone import Standalone
 
@@ -38,6 +38,7 @@ class Servers(Protocol):
     @property
     def kind(self) -> str: ...
     def send(self, commands: Sequence[Command]) -> list[Any]: ...
+    def begin(self, commands: Sequence[Command]) -> Underway: ...
     def send_primaries(self, command: Command) -> dict[str, Any]: ...
     def group(self, keys: Iterable[bytes]) -> list[list[bytes]]: ...
     def note_slots(self) -> None: ...
@@ -72,6 +73,13 @@ class Client:
                 if isinstance(reply, redis.ResponseError):
                     raise reply
         return replies
+
+    def begin(self, commands: Iterable[Command]) -> Underway:
+        """As `call_all` without `raise_on_error`, but Redis works while the caller does: the replies come later.
+
+        Raises redis.RedisError.
+        """
+        return self.servers.begin(list(commands))
 
     def call_primaries(self, *command: Argument) -> dict[str, Any]:
         """One command without keys on every primary; replies, or redis.ResponseError, by the primary's name."""

@@ -15,7 +15,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from streams.exchange import Command, exchange
+from streams.exchange import Answered, Command, exchange
 from streams.slots import by_slot, slot_of
 
 REDIRECTIONS = 16  # in a row, as many as redis-py follows
@@ -58,6 +58,10 @@ class Cluster:
             if not isinstance(replies[index], TryAgainError):
                 raise replies[index]
         return replies
+
+    def begin(self, commands: Sequence[Command]) -> Answered:
+        """As `send`, which it waits for: what a node refuses has to be sent elsewhere."""
+        return Answered(self.send(commands))
 
     def send_primaries(self, command: Command) -> dict[str, Any]:
         """The reply of each primary, or the redis.ResponseError, by host and port. Raises redis.RedisError."""

@@ -1,7 +1,5 @@
 """The commit: everything that a batch of events changed in one partition, written by one script or not at all."""
 
-from collections.abc import Iterable, Iterator
-
 import msgspec
 
 from machines.changes import Changes, Dead, Limits
@@ -9,19 +7,15 @@ from machines.events import encode_event
 from machines.snapshot import encode_snapshot
 from machines.workflow import Workflow
 from streams.beginnings import NameTrace, read_beginning
-from streams.client import Client
-from streams.errors import FencedError, KeyTypeError
 from streams.indexes import Listing, differences, list_as
 from streams.keys import PartitionKeys, run_member, trace_member
-from streams.lease import Lease, make_token
+from streams.lease import Lease
 from streams.messages import Outgoing
 from streams.outbox import OutboxItem, encode_items
 from streams.schedule import score
-from streams.scripts import COMMIT
 from streams.writes import Argument, Writes
 
 PART_AGE_MS = 24 * 3_600_000
-AT_ONCE = 40  # entries whose commits go in one round trip: some milliseconds in which Redis serves nobody else
 CHANGES_KEPT = 256  # commits whose workflows can be read behind: what a reader may miss while it is away
 UNDELIVERED = 9_000_000_000_000_000  # the score in `ended` of a run whose trace has not been delivered yet
 
@@ -58,10 +52,11 @@ class Commit(Writes):
     def __init__(self, keys: PartitionKeys, lease: Lease) -> None:
         super().__init__((keys.meta, keys.events))
         self._keys = keys
-        self._lease = lease
+        self.lease = lease
         self.endings: list[tuple[str, str, int]] = []  # machine, outcome, duration (ns) of the runs that end by it
         self._exports: list[OutboxItem] = []
         self.outgoing = Outgoing()
+        self.stored_bytes: dict[str, int] = {}  # of snapshots, by workflow id
         self._changed: dict[str, None] = {}  # workflows
         self._indexes: dict[bytes, bytes] = {}  # keys of those that have got members, by name
 
@@ -78,7 +73,9 @@ class Commit(Writes):
         keys, workflow_id = self._keys, workflow.subject
         self._changed[workflow_id] = None
         if workflow.snapshot.run or workflow.snapshot.waiting:
-            self.add("SET", keys.workflow(workflow_id), "string", encode_snapshot(workflow.snapshot))
+            stored = encode_snapshot(workflow.snapshot)
+            self.stored_bytes[workflow_id] = len(stored)
+            self.add("SET", keys.workflow(workflow_id), "string", stored)
         else:
             self.add("DEL", keys.workflow(workflow_id), "string")
         journals: dict[int, list[bytes]] = {}
@@ -89,10 +86,8 @@ class Commit(Writes):
             if run > before.run and name_trace is not None and (begun := read_beginning(entries)) is not None:
                 self.add_trace(workflow_id, run, name_trace(workflow_id, *begun))
         self._add_held(workflow, changes)
-        for page in changes.pages:
-            self.add("RPUSH", keys.seen(workflow_id), "list", page)
         if changes.pages:
-            self.add("LTRIM", keys.seen(workflow_id), "list", str(-len(workflow.pages)), "-1")
+            self._add_pages(keys.seen(workflow_id), changes, len(workflow.pages))
         self._add_schedules(workflow_id, changes, before, after, now_ms)
         self.index(workflow_id, before.listing, after.listing)
         self._exports.extend(OutboxItem(workflow_id, *export) for export in changes.exports)
@@ -163,7 +158,7 @@ class Commit(Writes):
         if self._indexes:
             self.add_each("SADD", self._keys.indexes, "set", list(self._indexes))
             self._indexes = {}
-        lease = self._lease
+        lease = self.lease
         fence = (lease.nonce, lease.etag, lease.cursor)
         commands = self.commands()
         return self.keys, [*fence, etag, cursor, read, self.types, *commands]
@@ -174,6 +169,15 @@ class Commit(Writes):
             self.replace_list(key, [_pack(held) for held in workflow.held])
         else:
             self.add_each("RPUSH", key, "list", [_pack(held) for held in changes.held])
+
+    def _add_pages(self, key: bytes, changes: Changes, kept: int) -> None:
+        alone = len(changes.pages) == 1
+        regrown = changes.regrown and kept > len(changes.pages)  # else all that is there goes, once the new ones are
+        if regrown:
+            self.add("LTRIM", key, "list", "0", "-2")
+        self.add_each("RPUSH", key, "list", changes.pages)
+        if not (regrown and alone):
+            self.add("LTRIM", key, "list", str(-kept), "-1")
 
     def _add_schedules(self, workflow_id: str, changes: Changes, before: Indexed, after: Indexed, now_ms: int) -> None:
         keys, member = self._keys, workflow_id
@@ -195,41 +199,3 @@ class Commit(Writes):
                 self.add("ZREM", key, "zset", member)
             else:
                 self.add("ZADD", key, "zset", str(new), member)
-
-
-_Prepared = tuple[int, Commit, bytes, int]
-
-
-def run_commits(client: Client, commits: Iterable[_Prepared]) -> dict[int, Exception | None]:
-    """Run the commits of several partitions, (partition, commit, cursor, entries read) each.
-
-    What became of each partition: None for committed, FencedError, KeyTypeError, or what Redis said. A committed
-    lease is moved on. Raises redis.RedisError when the connection failed: then nobody knows what was committed.
-    """
-    outcomes: dict[int, Exception | None] = {}
-    for together in _in_parts(commits):
-        listed = [(partition, commit, cursor, read, make_token()) for partition, commit, cursor, read in together]
-        calls = [commit.arguments(cursor, read, etag) for _, commit, cursor, read, etag in listed]
-        for (partition, commit, cursor, _, etag), reply in zip(listed, COMMIT.call_each(client, calls), strict=True):
-            if isinstance(reply, Exception):
-                outcomes[partition] = reply
-            elif reply[0] == b"committed":
-                commit._lease.etag, commit._lease.cursor = etag, cursor
-                outcomes[partition] = None
-            elif reply[0] == b"type":
-                outcomes[partition] = KeyTypeError(reply[1], reply[2].decode(), reply[3].decode())
-            else:
-                outcomes[partition] = FencedError(partition)
-    return outcomes
-
-
-def _in_parts(commits: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
-    """What goes in one round trip each."""
-    part: list[_Prepared] = []
-    for prepared in commits:
-        part.append(prepared)
-        if sum(read for _, _, _, read in part) >= AT_ONCE:
-            yield part
-            part = []
-    if part:
-        yield part

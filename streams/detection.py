@@ -7,7 +7,7 @@ import redis
 from redis.connection import ConnectionPool
 
 from streams.cluster import Cluster
-from streams.exchange import Command
+from streams.exchange import Command, Underway
 from streams.standalone import Standalone
 
 
@@ -28,6 +28,10 @@ class Detected:
     def send(self, commands: Sequence[Command]) -> list[Any]:
         """As of what it turns out to be."""
         return self._find().send(commands)
+
+    def begin(self, commands: Sequence[Command]) -> Underway:
+        """As of what it turns out to be."""
+        return self._find().begin(commands)
 
     def send_primaries(self, command: Command) -> dict[str, Any]:
         """As of what it turns out to be."""

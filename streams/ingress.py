@@ -13,6 +13,7 @@ from streams.client import BLOCK_MS, Client
 from streams.errors import KeyTypeError, check_type
 from streams.keys import Keys, partition_of
 from streams.pace import Pace
+from streams.pieces import Pieces
 from streams.rewinding import ROUTED, forget_what_was_lost, order, routing_keys
 from streams.scripts import PASS_OVER, ROUTE
 
@@ -85,27 +86,26 @@ class Router:
 
     def _route(self, entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> None:
         """Route entries, but those of blocked partitions: a partition is blocked when a key holds another type."""
-        calls: dict[int, list[bytes]] = {}
+        calls: dict[int, Pieces] = {}
         for entry_id, flat in entries:
             fields = dict(zip(flat[::2], flat[1::2], strict=True))
             try:
                 event = parse_entry(fields, entry_id.decode())
             except EventError as error:
                 partition = partition_of(entry_id.decode(), self._partitions)
-                calls.setdefault(partition, [ROUTED, b""]).extend((entry_id, *dead_fields(error, entry_id, flat)))
+                _of(calls, partition).add_dead(entry_id, dead_fields(error, entry_id, flat))
                 continue
-            partition = partition_of(event.subject, self._partitions)
-            calls.setdefault(partition, [ROUTED, b""]).extend((entry_id, b"1", encode_event(event)))
+            _of(calls, partition_of(event.subject, self._partitions)).add_event(entry_id, encode_event(event))
         for partition in self._blocked:
             calls.pop(partition, None)
-        scripted = [(routing_keys(self._keys.of(partition)), args) for partition, args in calls.items()]
-        for (partition, args), reply in zip(calls.items(), ROUTE.call_each(self._client, scripted), strict=True):
+        scripted = [(routing_keys(self._keys.of(partition)), call.arguments()) for partition, call in calls.items()]
+        for (partition, call), reply in zip(calls.items(), ROUTE.call_each(self._client, scripted), strict=True):
             if isinstance(reply, Exception):
                 raise reply
             try:
                 check_type(reply)
             except KeyTypeError as error:
-                self._blocked[partition] = args[2]
+                self._blocked[partition] = call.first
                 self._tell(f"the events of a partition wait in {self._keys.events.decode()}: {error}")
 
     def _note_passed_over(self) -> None:
@@ -123,7 +123,7 @@ class Router:
 
 
 def dead_fields(error: EventError, entry_id: bytes, flat: Sequence[bytes]) -> list[bytes]:
-    """The fields of a malformed entry's dead letter, their number first; `entry` keeps what came, byte for byte."""
+    """The fields and values of a malformed entry's dead letter; `entry` keeps what came, byte for byte."""
     fields = {
         b"reason": b"malformed",
         b"field": error.field.encode(errors="replace"),
@@ -131,4 +131,11 @@ def dead_fields(error: EventError, entry_id: bytes, flat: Sequence[bytes]) -> li
         b"position": entry_id,
         b"entry": msgspec.msgpack.encode(list(flat)),
     }
-    return [b"%d" % (2 * len(fields)), *(part for pair in fields.items() for part in pair)]
+    return [part for pair in fields.items() for part in pair]
+
+
+def _of(calls: dict[int, Pieces], partition: int) -> Pieces:
+    pieces = calls.get(partition)
+    if pieces is None:
+        pieces = calls[partition] = Pieces(ROUTED)
+    return pieces

@@ -13,6 +13,7 @@ from streams.errors import UNREADABLE, KeyTypeError, check_type, is_wrong_type, 
 from streams.indexes import CHILDREN, START_BYTES, spell
 from streams.keys import Keys, partition_of
 from streams.messages import BROADCAST, Sent, encode_broadcast, read_sent
+from streams.pieces import Pieces
 from streams.rewinding import find_lost, forget, order, routing_keys
 from streams.scripts import ROUTE
 
@@ -91,20 +92,20 @@ class Messenger:
             self._forget_what_was_lost(sender, field)
             self._known.add(sender)
         blocked = self._blocked.setdefault(sender, {})
-        calls: dict[int, list[bytes]] = {}
+        calls: dict[int, Pieces] = {}
         for entry_id, fields in entries:
             sent, position = self._read(sender, entry_id, fields), entry_id.decode()
             for event in sent.messages:
                 message = deliver(event, position)
                 if is_broadcast(event):
-                    targets, piece = list(range(self._partitions)), [b"2", BROADCAST, encode_broadcast(message)]
-                else:
-                    targets = [partition_of(event.subject, self._partitions)]
-                    piece = [b"1", encode_event(message)]
-                for target in targets:
-                    if target not in blocked:
-                        call = calls.setdefault(target, [field, b""])
-                        call += (entry_id, *piece)
+                    for target in range(self._partitions):
+                        if target not in blocked:
+                            call = calls.setdefault(target, Pieces(field))
+                            call.add_entry(entry_id, BROADCAST, encode_broadcast(message))
+                    continue
+                target = partition_of(event.subject, self._partitions)
+                if target not in blocked:
+                    calls.setdefault(target, Pieces(field)).add_event(entry_id, encode_event(message))
             for broadcast in sent.broadcasts:
                 self._spread(sender, broadcast, position)
         self._route(sender, calls)
@@ -117,15 +118,15 @@ class Messenger:
             # MINID keeps the id it names.
             self._client.call_all([("XTRIM", key, "MINID", last), ("XDEL", key, last)])
 
-    def _route(self, sender: int, calls: dict[int, list[bytes]]) -> None:
-        scripted = [(routing_keys(self._keys.of(target)), arguments) for target, arguments in calls.items()]
-        for (target, arguments), reply in zip(calls.items(), ROUTE.call_each(self._client, scripted), strict=True):
+    def _route(self, sender: int, calls: dict[int, Pieces]) -> None:
+        scripted = [(routing_keys(self._keys.of(target)), call.arguments()) for target, call in calls.items()]
+        for (target, call), reply in zip(calls.items(), ROUTE.call_each(self._client, scripted), strict=True):
             try:
                 if isinstance(reply, Exception):
                     raise reply
                 check_type(reply)
             except (KeyTypeError, TryAgainError) as error:  # or a slot is on its way to another node
-                self._blocked[sender][target] = arguments[2]
+                self._blocked[sender][target] = call.first
                 if isinstance(error, KeyTypeError):
                     self._tell(f"messages to partition {target} wait in their senders' partitions: {error}")
 

@@ -42,8 +42,11 @@ class Reading:
             self.rest(by_key[error.key], error)
             return {}
         batch: dict[int, list[Entry]] = {by_key[key]: list(entries) for key, entries in reply.items()}
-        for entries in batch.values():
-            self.pace.note(sum(len(part) for _, fields in entries for part in fields), len(entries))
+        if batch:
+            largest = max(
+                sum(len(part) for _, fields in entries for part in fields) // len(entries) for entries in batch.values()
+            )
+            self.pace.note(largest * len(positions), 1)  # next time every stream may have as many, and as large ones
         return batch
 
     @property

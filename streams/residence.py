@@ -12,18 +12,25 @@ from machines.workflow import Workflow
 from streams.client import Client
 from streams.errors import UNREADABLE, is_wrong_type
 from streams.keys import Keys
+from streams.weights import Weights
 
 _decode_held = msgspec.msgpack.Decoder(Held).decode
 
 
 class Residence:
-    """The workflows of a worker's partitions that were used last; at most `limit` stay between batches."""
+    """The workflows of a worker's partitions that were used last.
 
-    def __init__(self, client: Client, keys: Keys, limit: int) -> None:
+    At most `limit` of them stay between batches, and as many as take `limit_bytes` of memory: a workflow that is
+    larger than that is read anew for each batch.
+    """
+
+    def __init__(self, client: Client, keys: Keys, limit: int, limit_bytes: int) -> None:
         self._client = client
         self._keys = keys
         self._limit = limit
+        self._limit_bytes = limit_bytes
         self._workflows: OrderedDict[tuple[int, str], Workflow] = OrderedDict()
+        self._weights = Weights()
 
     def fetch(self, wanted: Mapping[int, Iterable[str]]) -> dict[tuple[int, str], Workflow | SnapshotError]:
         """The workflows of (partition, id), from memory or Redis; SnapshotError for one that cannot be read."""
@@ -48,11 +55,20 @@ class Residence:
             workflow_ids = [workflow_id for place, workflow_id in self._workflows if place == partition]
         for workflow_id in workflow_ids:
             self._workflows.pop((partition, workflow_id), None)
+            self._weights.drop((partition, workflow_id))
+
+    def weigh(self, partition: int, stored_bytes: Mapping[str, int]) -> None:
+        """Take in how large the snapshots of workflows have become that were just written."""
+        for workflow_id, size in stored_bytes.items():
+            workflow = self._workflows.get((partition, workflow_id))
+            if workflow is not None:
+                self._weights.put((partition, workflow_id), workflow, size)
 
     def trim(self) -> None:
-        """Drop what was used longest ago, beyond the limit."""
-        while len(self._workflows) > self._limit:
-            self._workflows.popitem(last=False)
+        """Drop what was used longest ago, beyond the limits."""
+        while len(self._workflows) > self._limit or self._weights.total > self._limit_bytes:
+            place, _ = self._workflows.popitem(last=False)
+            self._weights.drop(place)
 
     def _load(self, missing: list[tuple[int, str]]) -> dict[tuple[int, str], Workflow | SnapshotError]:
         by_partition: dict[int, list[str]] = {}
@@ -63,7 +79,7 @@ class Residence:
             for partition, workflow_ids in by_partition.items()
         )
         loaded: dict[tuple[int, str], Workflow | SnapshotError] = {}
-        partial: list[tuple[int, Snapshot, str]] = []
+        partial: list[tuple[int, Snapshot, str, int]] = []
         for (partition, workflow_ids), stored in zip(by_partition.items(), replies, strict=True):
             for workflow_id, snapshot in zip(workflow_ids, stored, strict=True):
                 try:
@@ -71,27 +87,32 @@ class Residence:
                 except SnapshotError as error:
                     loaded[partition, workflow_id] = error
                     continue
-                loaded[partition, workflow_id] = self._workflows[partition, workflow_id] = workflow
+                self._keep((partition, workflow_id), workflow, len(snapshot or b""))
+                loaded[partition, workflow_id] = workflow
                 if workflow.snapshot.waiting or workflow.snapshot.pages:
-                    partial.append((partition, workflow.snapshot, workflow_id))
+                    partial.append((partition, workflow.snapshot, workflow_id, len(snapshot)))
         if partial:
             self._complete(partial, loaded)
         return loaded
 
     def _complete(
         self,
-        partial: list[tuple[int, Snapshot, str]],
+        partial: list[tuple[int, Snapshot, str, int]],
         loaded: dict[tuple[int, str], Workflow | SnapshotError],
     ) -> None:
         """Load what is kept beside the snapshot: waiting events and pages of digests."""
         lists = [
-            name(workflow_id)
-            for partition, _, workflow_id in partial
-            for name in (self._keys.of(partition).waiting, self._keys.of(partition).seen)
+            key
+            for partition, snapshot, workflow_id, _ in partial
+            for key, count in (
+                (self._keys.of(partition).waiting(workflow_id), snapshot.waiting),
+                (self._keys.of(partition).seen(workflow_id), snapshot.pages),
+            )
+            if count
         ]
-        replies = self._client.call_all((["LRANGE", key, 0, -1] for key in lists), raise_on_error=False)
-        for index, (partition, snapshot, workflow_id) in enumerate(partial):
-            waiting, pages = replies[2 * index : 2 * index + 2]
+        replies = iter(self._client.call_all((["LRANGE", key, 0, -1] for key in lists), raise_on_error=False))
+        for partition, snapshot, workflow_id, size in partial:
+            waiting, pages = (next(replies) if count else [] for count in (snapshot.waiting, snapshot.pages))
             place = (partition, workflow_id)
             try:
                 for reply in (waiting, pages):
@@ -100,7 +121,12 @@ class Residence:
                     if isinstance(reply, Exception):
                         raise reply
                 held = [_decode_held(item) for item in waiting]
-                loaded[place] = self._workflows[place] = Workflow(workflow_id, snapshot, held, pages)
+                loaded[place] = workflow = Workflow(workflow_id, snapshot, held, pages)
+                self._keep(place, workflow, size)
             except (SnapshotError, *UNREADABLE) as error:
-                self._workflows.pop(place, None)
+                self.forget(partition, [workflow_id])
                 loaded[place] = SnapshotError(str(error))
+
+    def _keep(self, place: tuple[int, str], workflow: Workflow, stored_bytes: int) -> None:
+        self._workflows[place] = workflow
+        self._weights.put(place, workflow, stored_bytes)

@@ -1,6 +1,6 @@
 """The Lua scripts, called by hash with a fallback for servers that have forgotten them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 from redis.exceptions import NoScriptError
 
 from streams.client import Client
+
+Call = tuple[Sequence[bytes], Sequence[bytes | str | int]]  # KEYS and ARGV
 
 
 class Script:
@@ -28,28 +30,43 @@ class Script:
             raise reply
         return reply
 
-    def call_each(
-        self, client: Client, calls: Sequence[tuple[Sequence[bytes], Sequence[bytes | str | int]]]
-    ) -> list[Any]:
+    def call_each(self, client: Client, calls: Sequence[Call]) -> list[Any]:
         """Run it for each (keys, args) in one round trip; an element is the reply or the error of that call."""
-        replies = self._send(client, self._by_hash, self._hash, calls)
+        return self.begin_each(client, calls).finish()
+
+    def begin_each(self, client: Client, calls: Sequence[Call]) -> "Running":
+        """As `call_each`, without waiting for the replies. Raises redis.RedisError."""
+        return Running(self, client, calls)
+
+    def by_hash(self, calls: Iterable[Call]) -> Iterator[list[bytes | str | int]]:
+        """The commands that run it where the server knows it."""
+        return ([self._by_hash, self._hash, len(keys), *keys, *args] for keys, args in calls)
+
+    def by_text(self, calls: Iterable[Call]) -> Iterator[list[bytes | str | int]]:
+        """The commands that run it anywhere."""
+        return ([self._by_text, self._text, len(keys), *keys, *args] for keys, args in calls)
+
+
+class Running:
+    """Calls of a script on their way; to be ended by `finish` or `abandon`."""
+
+    def __init__(self, script: Script, client: Client, calls: Sequence[Call]) -> None:
+        self._script, self._client, self._calls = script, client, calls
+        self._underway = client.begin(script.by_hash(calls))
+
+    def finish(self) -> list[Any]:
+        """The reply of each call, or its error. Raises redis.RedisError."""
+        replies = self._underway.finish()
         missing = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:
-            again = self._send(client, self._by_text, self._text, [calls[index] for index in missing])
-            for index, reply in zip(missing, again, strict=True):
+            again = self._script.by_text(self._calls[index] for index in missing)
+            for index, reply in zip(missing, self._client.call_all(again, raise_on_error=False), strict=True):
                 replies[index] = reply
         return replies
 
-    @staticmethod
-    def _send(
-        client: Client,
-        command: str,
-        script: str,
-        calls: Sequence[tuple[Sequence[bytes], Sequence[bytes | str | int]]],
-    ) -> list[Any]:
-        return client.call_all(
-            ([command, script, len(keys), *keys, *args] for keys, args in calls), raise_on_error=False
-        )
+    def abandon(self) -> None:
+        """Read no replies."""
+        self._underway.abandon()
 
 
 APPEND = Script("append")

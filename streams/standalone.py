@@ -7,8 +7,27 @@ import redis
 from redis.connection import ConnectionPool
 from redis.sentinel import Sentinel
 
-from streams.exchange import Command, exchange
+from streams.exchange import Command, Exchange
 from streams.slots import by_slot
+
+
+class Sent:
+    """Commands on their way to one server; to be ended by `finish` or `abandon`."""
+
+    def __init__(self, pool: ConnectionPool, commands: Sequence[Command]) -> None:
+        self._pool = pool
+        self._exchange = Exchange([(pool, commands)])
+
+    def finish(self) -> list[Any]:
+        """The reply to each command, or the redis.ResponseError. Raises redis.RedisError when the connection failed."""
+        (replies,) = self._exchange.finish()
+        if any(isinstance(reply, redis.ReadOnlyError) for reply in replies):
+            self._pool.disconnect(inuse_connections=False)  # no longer the primary: the next try looks for it anew
+        return replies
+
+    def abandon(self) -> None:
+        """Read no replies."""
+        self._exchange.abandon()
 
 
 class Standalone:
@@ -26,11 +45,11 @@ class Standalone:
 
     def send(self, commands: Sequence[Command]) -> list[Any]:
         """The reply to each command, or the redis.ResponseError. Raises redis.RedisError when the connection failed."""
-        pool = self._server.connection_pool
-        (replies,) = exchange([(pool, commands)])
-        if any(isinstance(reply, redis.ReadOnlyError) for reply in replies):
-            pool.disconnect(inuse_connections=False)  # no longer the primary: the next try looks for it anew
-        return replies
+        return self.begin(commands).finish()
+
+    def begin(self, commands: Sequence[Command]) -> "Sent":
+        """As `send`, without waiting for the replies. Raises redis.RedisError."""
+        return Sent(self._server.connection_pool, commands)
 
     def send_primaries(self, command: Command) -> dict[str, Any]:
         """As `send`, by the name of the server."""

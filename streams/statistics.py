@@ -48,9 +48,9 @@ class Statistics:
         self.batch_seconds.observe(self.clock() - began)
         self.batch_entries.observe(entries)
 
-    def committed(self, began: float) -> None:
-        """A batch was handed to Redis, in one round trip; it `began` at that time of `clock`."""
-        self.commit_seconds.observe(self.clock() - began)
+    def committed(self, seconds: float) -> None:
+        """A batch was committed; so long Redis was waited for."""
+        self.commit_seconds.observe(seconds)
 
     def ended(self, endings: Iterable[tuple[str, str, int]]) -> None:
         """Runs ended and were committed: (machine, outcome, duration in ns) each."""

@@ -41,7 +41,7 @@ MESSAGES_MS = 5_000  # between two looks for messages that were left behind
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """What a worker may be told; times in milliseconds. `cache` is the number of workflows kept in memory.
+    """What a worker may be told; times in milliseconds. `cache` workflows are kept in memory, in `cache_bytes` at most.
 
     `outbox_limit` traces may wait for the endpoint, in all partitions together. `name_trace` says by which trace id a
     run is to be found; without it runs are found by none. `archive` is to have what retention deletes.
@@ -50,6 +50,7 @@ class WorkerOptions:
     lease_ms: int = 10_000
     retention_ms: int = 7 * 86_400_000
     cache: int = 20_000
+    cache_bytes: int = 100_000_000
     batch: int = 250
     outbox_limit: int = 500_000
     limits: Limits = field(default_factory=Limits)
@@ -82,7 +83,7 @@ class Worker:
         self._in_doubt = False
         self._taken: set[int] = set()  # partitions that are still to be seen to as new ones
         interpreters = Interpreters(catalog)
-        self._residence = Residence(self._client, keys, options.cache)
+        self._residence = Residence(self._client, keys, options.cache, options.cache_bytes)
         self._folder = Folder(
             self._client, keys, interpreters, options.limits, self._residence, self.statistics, options.name_trace
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from streams.client import Argument, Client
+from streams.exchange import Answered
 
 Hook = Callable[[Sequence[Sequence[Argument]]], None]
 
@@ -30,6 +31,10 @@ class Interrupted(Client):
         if self.after:
             self.after(listed)
         return replies
+
+    def begin(self, commands: Iterable[Sequence[Argument]]) -> Answered:
+        """As of a client, the hooks around the whole of it."""
+        return Answered(self.call_all(commands, raise_on_error=False))
 
 
 class Countdown:

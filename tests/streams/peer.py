@@ -8,7 +8,8 @@ from machines.run import Interpreters
 from machines.workflow import Workflow
 from streams import lease as leases
 from streams.client import Client, read_streams
-from streams.commit import Commit, index, run_commits
+from streams.commit import Commit, index
+from streams.committing import run_commits
 from streams.keys import Keys
 from streams.lease import Lease
 from streams.residence import Residence
@@ -36,7 +37,7 @@ class Peer:
         self._client = client
         self._keys = keys
         self._interpreters = interpreters
-        self._residence = Residence(client, keys, 100)
+        self._residence = Residence(client, keys, 100, 10_000_000)
         self.lease: Lease | None = None
         self.in_doubt = False
         self.batch: list[tuple[bytes, Event]] | None = None

@@ -11,7 +11,8 @@ from redis.crc import key_slot
 from redis.exceptions import ClusterDownError, NoScriptError, TryAgainError
 
 from streams.client import LONGEST_PAUSE_MS, SHORTEST_PAUSE_MS, Client, connect, read_streams
-from streams.commit import Commit, run_commits
+from streams.commit import Commit
+from streams.committing import run_commits
 from streams.errors import KeyTypeError
 from streams.keys import Keys
 from streams.lease import claim

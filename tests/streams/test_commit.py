@@ -10,7 +10,8 @@ from machines.events import Event
 from machines.snapshot import Snapshot
 from machines.workflow import Workflow
 from streams.client import Client
-from streams.commit import AT_ONCE, Commit, index, run_commits
+from streams.commit import Commit, index
+from streams.committing import AT_ONCE, run_commits
 from streams.errors import FencedError, KeyTypeError
 from streams.lease import Lease, claim
 from streams.outbox import OutboxItem

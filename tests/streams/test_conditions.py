@@ -14,7 +14,8 @@ from machines.workflow import Workflow
 from streams import candidates, choosing
 from streams import query as queries
 from streams.client import Client, connect
-from streams.commit import Commit, index, run_commits
+from streams.commit import Commit, index
+from streams.committing import run_commits
 from streams.filters import rank
 from streams.indexes import LIST_LIMIT, VALUE_LIMIT
 from streams.keys import Keys, partition_of

@@ -16,8 +16,8 @@ from tests.streams.site import Site
 EVENT = Event("e", "", "t", "w", None, 1, None, "1-0")
 
 
-def residence(site: Site, limit: int = 100) -> Residence:
-    return Residence(site.client, site.keys, limit)
+def residence(site: Site, limit: int = 100, limit_bytes: int = 10_000_000) -> Residence:
+    return Residence(site.client, site.keys, limit, limit_bytes)
 
 
 def store(site: Site, subject: str, **fields: object) -> None:
@@ -97,15 +97,54 @@ def test_what_was_used_longest_ago_goes_first(site: Site) -> None:
     found.trim()
     assert found.fetch({0: ["1", "3"]}) == {(0, "1"): first, (0, "3"): third}
     calls = Countdown(0, CrashError)
-    watched = Residence(Interrupted(site.client, before=calls), site.keys, 2)
+    watched = Residence(Interrupted(site.client, before=calls), site.keys, 2, 10_000_000)
     with pytest.raises(CrashError):
         fetch(watched, "2")
 
 
 def test_what_is_in_memory_costs_no_round_trip_and_what_is_not_costs_one(site: Site) -> None:
     calls = Countdown(-1, CrashError)
-    found = Residence(Interrupted(site.client, before=calls), site.keys, 10)
+    found = Residence(Interrupted(site.client, before=calls), site.keys, 10, 10_000_000)
     found.fetch({0: ["a", "b"], 1: ["c"]})
     assert calls.calls == 1
     found.fetch({0: ["b"], 1: ["c"]})
     assert calls.calls == 1
+
+
+def test_what_was_used_longest_ago_goes_first_where_too_many_bytes_stay(site: Site) -> None:
+    found = residence(site, limit_bytes=250_000)
+    for subject in "123":
+        store(site, subject, attributes={"document": "x" * 100_000})
+    first, second, third = fetch(found, "1", "2", "3")
+    fetch(found, "1")
+    found.trim()
+    kept = found.fetch({0: ["1", "3"]})
+    assert (kept[0, "1"], kept[0, "3"]) == (first, third)
+    assert fetch(found, "2") != [second]
+
+
+def test_a_workflow_weighs_what_it_has_become(site: Site) -> None:
+    found = residence(site, limit_bytes=250_000)
+    small, grown = fetch(found, "small", "grown")
+    assert isinstance(grown, Workflow)
+    grown.snapshot.attributes = {"document": "x" * 300_000}
+    found.weigh(0, {"grown": 300_020, "unknown": 1})
+    found.trim()
+    assert fetch(found, "small") != [small], "it was used before the one that is too large"
+    found = residence(site, limit_bytes=250_000)
+    (grown,) = fetch(found, "grown")
+    assert isinstance(grown, Workflow)
+    found.weigh(0, {"grown": 300_020})  # stored, so it says, and yet small: only what is in memory counts
+    found.trim()
+    assert fetch(found, "grown") == [grown]
+
+
+def test_a_workflow_that_is_larger_than_the_limit_is_read_anew(site: Site) -> None:
+    found = residence(site, limit_bytes=100_000)
+    store(site, "w", attributes={"document": "x" * 200_000})
+    (first,) = fetch(found, "w")
+    found.trim()
+    (again,) = fetch(found, "w")
+    assert isinstance(first, Workflow)
+    assert isinstance(again, Workflow)
+    assert (again is first, again.snapshot) == (False, first.snapshot)

@@ -124,6 +124,18 @@ def test_no_more_workflows_stay_in_memory_than_were_allowed(site: Site) -> None:
     assert {site.status(f"w-{number}") for number in range(60)} == {"ok"}
 
 
+def test_no_more_memory_than_was_allowed_is_taken_by_large_workflows(site: Site) -> None:
+    worker = site.worker(cache_bytes=1_000_000)
+    weights = worker._residence._weights
+    for name in ("started", "paused", "resumed"):
+        label = "x" * 100_000 if name == "started" else name
+        site.emit(*(site.event(f"w-{number}", name, data=f'{{"label":"{label}"}}') for number in range(30)))
+        site.settle(worker)
+        assert weights.total <= 1_000_000
+        assert len(worker._residence._workflows) == (9 if name == "started" else 30)
+    assert {site.status(f"w-{number}") for number in range(30)} == {"running"}
+
+
 def test_entries_that_no_router_wrote_are_passed_over(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     worker = site.worker()
     events = site.of("w").events
