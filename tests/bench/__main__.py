@@ -7,102 +7,111 @@ import platform
 import shutil
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench import api
-from tests.bench.deadlines import DUE, PENDING, beside_pending, due_at_once, write_documents
+import msgspec
+
+from tests.bench import api, comparison, length, plot, size
+from tests.bench.deadlines import write_documents
+from tests.bench.figures import Figures
 from tests.bench.measurement import Bench, collecting
-from tests.bench.report import table, write
+from tests.bench.options import parse
+from tests.bench.parts import PARTS, Extent
+from tests.bench.report import flatness, table, write
 from tests.bench.scenario import EVENTS_PER_WORKFLOW, write_document
 from tests.support.servers import REDIS, running
 
 # Rewriting the append-only file would fall into the time of some of what is measured and not of the rest.
 SETTLED = ("--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
-PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "performance.md"
+PLOT = DOCS / "images" / "flatness.svg"
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the bench; exit status 0, or 1 where it cannot run."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round with fewer events")
-    parser.add_argument("--rounds", type=int, help="rounds to take the median of (default 5)")
-    parser.add_argument("--workflows", type=int, help=f"workflows of {EVENTS_PER_WORKFLOW} events (default 8000)")
-    parser.add_argument("--api", action="store_true", help="measure the API instead, beside a million workflows")
-    parser.add_argument("--json", action="store_true", help="print figures as JSON")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
-    options = parser.parse_args()
-    rounds = options.rounds or (1 if options.quick else 5)
-    workflows = options.workflows or (1_000 if options.quick else 8_000)
-    if REDIS is None:
-        print("the bench needs redis-server on the PATH", file=sys.stderr)
-        return 1
-    if options.api:
-        return _measure_api(options)
-
-    figures: dict[str, list[float]] = {"handwritten": [], "longspan": [], "ceiling": []}
-    calm: dict[str, list[float]] = {}
-    late: dict[str, list[float]] = {"beside_pending": []}
-    share = 10 if options.quick else 1
-    with ExitStack() as stack:
-        room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longspan-bench-")))
-        server = stack.enter_context(running(REDIS, room / "redis", *SETTLED))
-        collector = stack.enter_context(collecting())
-        bench = Bench(server, collector, write_document(room / "machines"), room)
-        write_documents(bench.machines)
-        for number in range(rounds):
-            for name, contestant in (("handwritten", bench.handwritten), ("longspan", bench.longspan)):
-                figures[name].append(bench.throughput(contestant(f"{name}-{number}"), workflows))
-                _progress(f"round {number + 1} of {rounds}: {name} {figures[name][-1]:,.0f} events/s")
-            rate = beside_pending(bench, f"pending-{number}", workflows, PENDING // share)
-            late["beside_pending"].append(rate / figures["longspan"][-1])
-            _progress(f"round {number + 1} of {rounds}: beside pending deadlines {rate:,.0f} events/s")
-            figures["ceiling"].append(bench.ceiling(f"ceiling-{number}", workflows))
-            _progress(f"round {number + 1} of {rounds}: ceiling {figures['ceiling'][-1]:,.0f} events/s")
-            with server.client() as client:
-                client.flushall(asynchronous=False)
-        for name, together in (("due", False), ("due_together", True)):
-            late[name] = [due_at_once(bench, name, DUE // share, together=together)]
-            _progress(f"{DUE // share:,} deadlines due at once: {late[name][0]:.2f} s")
-        for number in range(min(rounds, 2)):
-            measured = bench.calm(f"calm-{number}", 5 if options.quick else 20, 3 if options.quick else 10)
-            for name, value in measured.items():
-                calm.setdefault(name, []).append(value)
-            _progress(f"calm {number + 1}: p50 {measured['latency_p50_ms']:.1f} ms")
-
-    text = f"{_conditions(rounds, workflows)}\n\n{table(figures, calm, late, PENDING // share, DUE // share)}"
-    print(
-        json.dumps({"events_per_second": figures, "calm": calm, "deadlines": late}, indent=2) if options.json else text
-    )
-    if options.write:
-        write(PAGE, "bench", text)
-    return 0
-
-
-def _measure_api(options: argparse.Namespace) -> int:
-    """The bench of the API; exit status as `main`."""
-    missing = [name for name in ("wrk", "taskset") if shutil.which(name) is None]
+    options = parse(arguments)
+    missing = [
+        name for name in ("redis-server", *(api.NEEDED if options.table == "api" else ())) if not shutil.which(name)
+    ]
     if missing:
-        print(f"the bench of the API needs {' and '.join(missing)} on the PATH", file=sys.stderr)
+        print(f"the bench needs {' and '.join(missing)} on the PATH", file=sys.stderr)
         return 1
-    workflows = options.workflows or (50_000 if options.quick else 1_000_000)
-    with ExitStack() as stack:
-        room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longspan-bench-")))
-        server = stack.enter_context(running(REDIS or "", room / "redis", *SETTLED))
-        bench = Bench(server, stack.enter_context(collecting()), write_document(room / "machines"), room)
-        took = api.measure(bench, workflows, 100 if options.quick else 200)
-    text = f"{_machine()}\n\n{api.table(took, workflows)}"
-    print(json.dumps(took, indent=2) if options.json else text)
-    if options.write:
-        write(PAGE, "bench of the API", text)
+    tables = {"main": _measure_main, "api": _measure_api, "size": _measure_size, "length": _measure_length}
+    try:
+        stored = comparison.read() if options.compare else None
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    figures = tables[options.table](options)
+    if stored is not None:
+        for line in comparison.compare(figures, stored):
+            _tell(line)
     return 0
 
 
-def _conditions(rounds: int, workflows: int) -> str:
-    return (
-        f"Median of {rounds}, {workflows * EVENTS_PER_WORKFLOW:,} events in workflows of {EVENTS_PER_WORKFLOW}; "
-        + _machine()
-    )
+def _measure_main(options: argparse.Namespace) -> Figures:
+    extent = Extent(options.rounds, options.workflows, options.quick, options.load_seconds)
+    figures = Figures()
+    with _benches(1) as (bench,):
+        write_documents(bench.machines)
+        for name in options.only or PARTS:
+            figures.take(PARTS[name](bench, extent, _tell))
+            with bench.client() as client:
+                client.flushall(asynchronous=False)
+    events = options.workflows * EVENTS_PER_WORKFLOW
+    conditions = f"Median of {options.rounds}, {events:,} events in workflows of {EVENTS_PER_WORKFLOW}; {_machine()}"
+    _show(options, figures, "bench", f"{conditions}\n\n{table(figures, extent.pending, extent.due)}")
+    if options.write and options.quick:
+        comparison.store(figures)
+    return figures
+
+
+def _measure_api(options: argparse.Namespace) -> Figures:
+    with _benches(1) as (bench,):
+        took = api.measure(bench, options.workflows, 100 if options.quick else 200)
+    _show(options, took, "bench of the API", f"{_machine()}\n\n{api.table(took, options.workflows)}")
+    return Figures(took)
+
+
+def _measure_size(options: argparse.Namespace) -> Figures:
+    sizes = [*(each for each in size.SIZES if each < options.workflows), options.workflows]
+    with _benches(2) as (large, small):
+        points = size.measure(large, small, sizes, options.ended, options.rounds, _tell)
+    text = f"Median of {options.rounds}; {_machine()}\n\n{flatness(points)}"
+    _show(options, msgspec.to_builtins(points), "bench of size", text)
+    if options.write:
+        PLOT.write_text(plot.draw(points))
+    return Figures()
+
+
+def _measure_length(options: argparse.Namespace) -> Figures:
+    with _benches(1) as (bench,):
+        longest = length.EVENTS[1] if options.quick else length.EVENTS[-1]
+        points = length.measure(bench.server.url, longest, options.rounds, _tell)
+    text = f"Median of {options.rounds}; {_machine()}\n\n{length.table(points)}"
+    _show(options, msgspec.to_builtins(points), "bench of length", text)
+    return Figures()
+
+
+@contextmanager
+def _benches(count: int) -> Iterator[list[Bench]]:
+    """So many benches, each with a server of its own; endpoint and machines are theirs together."""
+    with ExitStack() as stack:
+        room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longspan-bench-")))
+        collector = stack.enter_context(collecting())
+        machines = write_document(room / "machines")
+        folders = [room / f"redis-{number}" for number in range(count)]
+        servers = [stack.enter_context(running(REDIS or "", folder, *SETTLED)) for folder in folders]
+        yield [Bench(server, collector, machines, room) for server in servers]
+
+
+def _show(options: argparse.Namespace, figures: object, name: str, text: str) -> None:
+    print(json.dumps(figures, indent=2) if options.json else text)
+    if options.write and not options.quick:
+        write(PAGE, name, text)
 
 
 def _machine() -> str:
@@ -112,7 +121,7 @@ def _machine() -> str:
     )
 
 
-def _progress(text: str) -> None:
+def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

@@ -28,6 +28,7 @@ PAUSES_SECONDS = {"one": 0.01}  # between two requests whose times are taken
 PAUSE_SECONDS = 0.05  # the same for lists
 BACKLOG = 300_000  # events in front of the worker when requests begin
 SCRAPE_SECONDS = 1.1  # between two scrapes: so long one look into Redis serves
+NEEDED = ("wrk", "taskset")
 _PINNED = ("taskset", "-c")
 NAMES = {
     "one": ("`GET /workflows/{id}`", "10 ms"),
@@ -48,16 +49,16 @@ def measure(bench: Bench, workflows: int, requests: int) -> dict[str, list[float
     begin = time.monotonic()
     with connect(bench.server.url) as connected:
         catalog = load_catalog([str(bench.machines)])
-        populate(connected, prefix, catalog, workflows, lambda written: tell(f"{written:,} workflows are there"))
+        populate(connected, prefix, catalog, range(workflows), lambda written: tell(f"{written:,} workflows are there"))
     tell(f"written in {time.monotonic() - begin:.0f} s")
     serve = python("longspan", "api", "--port", str(port), "--machines", str(bench.machines))
     took: dict[str, list[float]] = {}
     with started([*_PINNED, "0", *serve], environment, bench.logs / "api-pinned.log") as api:
-        _wait_until_ready(port, api)
+        wait_until_ready(port, api)
         took["rate"] = [_wrk(port, bench.logs, workflows)]
         tell(f"{took['rate'][0]:,.0f} answers a second")
     with started(serve, environment, bench.logs / "api.log") as api:
-        _wait_until_ready(port, api)
+        wait_until_ready(port, api)
         took["scrape"] = asyncio.run(ask_evenly(port, itertools.repeat("/metrics"), 10, SCRAPE_SECONDS))
         with started(worker, environment, bench.logs / "api-worker.log") as group:
             with bench.client() as client:
@@ -121,7 +122,8 @@ def _left(bench: Bench, stream: str) -> str:
         return "" if client.xlen(stream) else " (the worker had nothing to do at the end)"
 
 
-def _wait_until_ready(port: int, group: Group) -> None:
+def wait_until_ready(port: int, group: Group) -> None:
+    """Wait until the API serves. Raises RuntimeError when it never does."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         group.alive()

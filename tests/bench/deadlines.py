@@ -43,7 +43,7 @@ def beside_pending(bench: Bench, prefix: str, workflows: int, pending: int) -> f
     with started(command, environment, bench.logs / f"{prefix}-setting.log") as group, bench.client() as client:
         append(client, stream, _starts("pending", [f"pending-{number}" for number in range(pending)], time.time_ns()))
         _wait_for_count(client, prefix, "deadlines", pending, group)
-    return bench.throughput(contestant, workflows)
+    return bench.throughput(contestant, workflows).events_per_second
 
 
 def due_at_once(bench: Bench, prefix: str, count: int, *, together: bool) -> float:

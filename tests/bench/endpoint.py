@@ -36,6 +36,9 @@ class Endpoint:
             self.requests.append((time.monotonic(), body))
             self.spans += sum(1 for _ in _spans(body))
             return b""
+        if method == b"DELETE" and path == b"/requests":
+            self.requests = self.requests[-1:]
+            return b""
         if method == b"DELETE":
             self.spans, self.requests = 0, []
             return b""

@@ -1,9 +1,8 @@
-"""The measurements: throughput, latency, what an idle worker costs, and how soon a started one has done something."""
+"""Where measurements run, and how fast events go through a worker, with what each process used for one."""
 
-import statistics
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from json import loads
@@ -14,13 +13,20 @@ from typing import Any
 from redis import Redis
 
 from streams.keys import Keys, partition_of
-from tests.bench import ceiling
-from tests.bench.processes import Group, python, started
-from tests.bench.scenario import EVENTS_PER_WORKFLOW, MACHINE, NAMESPACE, SPANS_PER_WORKFLOW, events, workflow
-from tests.oracle.spans import span_hex, trace_hex
+from tests.bench.processes import Group, cpu_seconds, python, started
+from tests.bench.scenario import MACHINE, NAMESPACE, SPANS_PER_WORKFLOW, events
 from tests.support.servers import Server
 
 PATIENCE_SECONDS = 120.0
+WARM = 50  # workflows that a worker has run before it is measured
+
+
+@dataclass(frozen=True)
+class Run:
+    """How fast events went through, and the processor time (us) of each process for one of them."""
+
+    events_per_second: float
+    cpu_us: Mapping[str, float]
 
 
 class Collector:
@@ -28,6 +34,7 @@ class Collector:
 
     def __init__(self, process: "Popen[str]") -> None:
         assert process.stdout is not None
+        self.pid = process.pid
         self._connection = HTTPConnection("127.0.0.1", int(process.stdout.readline()))
 
     @property
@@ -39,13 +46,27 @@ class Collector:
         """Forget everything."""
         self._ask("DELETE", "/")
 
-    def wait_for(self, spans: int, group: Group) -> float:
+    def trim(self) -> None:
+        """Forget all requests but the last; spans stay counted."""
+        self._ask("DELETE", "/requests")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def count(self) -> int:
+        """How many spans it has accepted."""
+        return int(self._ask("GET", "/")["spans"])
+
+    def wait_for(self, spans: int, *groups: Group) -> float:
         """When the last of `spans` spans was accepted (monotonic). Raises RuntimeError when they do not come."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (state := self._ask("GET", "/"))["spans"] < spans:
-            group.alive()
+            for group in groups:
+                group.alive()
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{state['spans']} of {spans} spans came in {PATIENCE_SECONDS} s\n{group.log}")
+                logs = " ".join(str(group.log) for group in groups)
+                raise RuntimeError(f"{state['spans']} of {spans} spans came in {PATIENCE_SECONDS} s\n{logs}")
             time.sleep(0.02)
         return float(state["last"])
 
@@ -63,7 +84,8 @@ def collecting() -> Iterator[Collector]:
     """An endpoint process until the block ends."""
     with Popen(python("tests.bench.endpoint"), stdout=PIPE, text=True) as process:
         try:
-            yield Collector(process)
+            with closing(Collector(process)) as collector:
+                yield collector
         finally:
             process.kill()
 
@@ -87,75 +109,60 @@ class Bench:
         }
         return python("longspan", "worker", "--machines", str(self.machines)), environment, f"{prefix}:events"
 
-    def handwritten(self, prefix: str) -> tuple[list[str], Mapping[str, str], str]:
-        """The same of the hand-written worker."""
+    def handwritten(self, prefix: str, machine: str = MACHINE) -> tuple[list[str], Mapping[str, str], str]:
+        """The same of the hand-written worker of a machine."""
         stream = f"{prefix}:events"
         environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": self.collector.endpoint}
-        return python("tests.bench.handwritten", self.server.url, stream), environment, stream
+        return python("tests.bench.handwritten", self.server.url, stream, machine), environment, stream
 
-    def throughput(self, contestant: tuple[list[str], Mapping[str, str], str], workflows: int) -> float:
-        """Events a second, from thawing a warm worker before a full stream to the last span accepted."""
+    def throughput(
+        self, contestant: tuple[list[str], Mapping[str, str], str], workflows: int, machine: str = MACHINE
+    ) -> Run:
+        """From thawing a warm worker before a full stream to the last span accepted."""
         command, environment, stream = contestant
         name = stream.partition(":")[0]
         self.collector.clear()
-        with started(command, environment, self.logs / f"{name}.log") as group, self.client() as client:
-            append(client, stream, events(50, "warm"))
-            self.collector.wait_for(50 * SPANS_PER_WORKFLOW, group)
-            backlog = events(workflows, "run")
+        with started(command, environment, self.logs / f"{name}.log") as group:
+            self.append(stream, events(WARM, "warm", machine=machine))
+            self.collector.wait_for(WARM * SPANS_PER_WORKFLOW, group)
+            backlog = events(workflows, "run", machine=machine)
             group.freeze()
-            append(client, stream, backlog)
-            begin = time.monotonic()
+            self.append(stream, backlog)
+            run = self.clocked([group], len(backlog), (WARM + workflows) * SPANS_PER_WORKFLOW)
+        self.check_spans(name, (WARM + workflows) * SPANS_PER_WORKFLOW)
+        return run
+
+    def clocked(self, groups: Sequence[Group], count: int, spans: int) -> Run:
+        """Thaw workers that have `count` events before them, and wait until `spans` spans are there."""
+        before, begin = self.cpu(groups), time.monotonic()
+        for group in groups:
             group.thaw()
-            spans = (50 + workflows) * SPANS_PER_WORKFLOW
-            seconds = self.collector.wait_for(spans, group) - begin
+        seconds = self.collector.wait_for(spans, *groups) - begin
+        used = {process: after - before[process] for process, after in self.cpu(groups).items()}
+        return Run(count / seconds, {process: each / count * 1e6 for process, each in used.items()})
+
+    def check_spans(self, name: str, spans: int) -> None:
+        """Raises RuntimeError where a span is missing or came twice."""
         distinct = len({span for _, span, _ in self.collector.spans()})
         if distinct != spans:
             raise RuntimeError(f"{name}: {distinct} distinct spans of {spans}")
-        return workflows * EVENTS_PER_WORKFLOW / seconds
 
-    def ceiling(self, prefix: str, workflows: int) -> float:
-        """Events a second that redis-py moves."""
-        stream = f"{prefix}:events"
-        with self.client() as client:
-            append(client, stream, events(workflows, "run"))
-            return workflows * EVENTS_PER_WORKFLOW / ceiling.move(client, stream, workflows * EVENTS_PER_WORKFLOW)
+    def cpu(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Processor time (seconds) that Redis, the endpoint and each process of the workers have used so far."""
+        used = {"Redis": cpu_seconds(self.server.pid), "endpoint": cpu_seconds(self.collector.pid)}
+        for number, group in enumerate(groups, 1):
+            names = (f"worker {number}", f"exporter {number}") if len(groups) > 1 else ("worker", "exporter")
+            used |= {name: cpu_seconds(pid) for name, pid in zip(names, group.pids(), strict=False)}
+        return used
 
-    def calm(self, prefix: str, seconds: float, idle_seconds: float) -> dict[str, float]:
-        """Latency in ms at 100 events/s for `seconds`, then what the idle worker uses, and how soon it had started."""
-        command, environment, stream = self.longspan(prefix)
-        self.collector.clear()
+    def append(self, stream: str, entries: Sequence[Mapping[str, str]]) -> None:
+        """Put entries into a stream."""
         with self.client() as client:
-            append(client, stream, workflow("first", 0, time.time_ns()))
-            with started(command, environment, self.logs / f"{prefix}.log") as group:
-                folded = wait_for_key(client, Keys(prefix), "first", group) - group.begun
-                traced = self.collector.wait_for(SPANS_PER_WORKFLOW, group) - group.begun
-                sent = _send_evenly(client, stream, round(seconds * 100 / EVENTS_PER_WORKFLOW))
-                self.collector.wait_for((len(sent) + 1) * SPANS_PER_WORKFLOW, group)
-                accepted = {span: at for at, span, _ in self.collector.spans()}
-                time.sleep(1.0)  # what the last export left to tidy up is not idling
-                used, at = group.cpu_seconds(), time.monotonic()
-                time.sleep(idle_seconds)
-                idle = (group.cpu_seconds() - used) / (time.monotonic() - at)
-                resident, processes = group.resident_bytes(), group.count()
-        latencies = sorted((accepted[_workflow_span(subject)] - at) * 1_000 for subject, at in sent.items())
-        cuts = statistics.quantiles(latencies, n=100)
-        return {
-            "start_seconds": folded,
-            "first_trace_seconds": traced,
-            "latency_p50_ms": cuts[49],
-            "latency_p99_ms": cuts[98],
-            "idle_percent_of_a_core": idle * 100,
-            "resident_megabytes": resident / 1_000_000,
-            "processes": processes,
-        }
+            append(client, stream, entries)
 
     def client(self) -> "Redis":
         """A client of the server."""
         return self.server.client()
-
-
-def _workflow_span(subject: str) -> str:
-    return span_hex(trace_hex(NAMESPACE, MACHINE, subject, 1), "", 0)
 
 
 def wait_for_key(client: Any, keys: Keys, subject: str, group: Group) -> float:
@@ -170,21 +177,10 @@ def wait_for_key(client: Any, keys: Keys, subject: str, group: Group) -> float:
     raise RuntimeError(f"workflow {subject} was not there after {PATIENCE_SECONDS} s")
 
 
-def append(client: "Redis", stream: str, entries: list[dict[str, str]]) -> None:
+def append(client: "Redis", stream: str, entries: Sequence[Mapping[str, str]]) -> None:
     """Put entries into a stream."""
     for begin in range(0, len(entries), 1_000):
         pipeline: Any = client.pipeline(transaction=False)
         for fields in entries[begin : begin + 1_000]:
             pipeline.execute_command("XADD", stream, "*", *(part for pair in fields.items() for part in pair))
         pipeline.execute()
-
-
-def _send_evenly(client: Any, stream: str, workflows: int) -> dict[str, float]:
-    """Send an event every 10 ms; when the last event of each workflow had been sent (monotonic)."""
-    last: dict[str, float] = {}
-    begin = time.monotonic()
-    for number, fields in enumerate(events(workflows, "calm", open_at_once=20)):
-        time.sleep(max(0.0, begin + number / 100 - time.monotonic()))
-        last[fields["subject"]] = time.monotonic()
-        client.execute_command("XADD", stream, "*", *(part for pair in fields.items() for part in pair))
-    return last

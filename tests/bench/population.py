@@ -14,8 +14,9 @@ from machines.snapshot import Snapshot
 from machines.workflow import Workflow
 from spans.own_trace import own_trace
 from streams.client import Client
-from streams.commit import Commit, index, run_commits
-from streams.keys import Keys, partition_of
+from streams.commit import Commit, index
+from streams.committing import run_commits
+from streams.keys import Keys, partition_of, run_member
 from streams.layout import settle_partitions
 from streams.lease import Lease, claim, renew
 from tests.bench.scenario import NAMESPACE, STATES, workflow
@@ -28,19 +29,28 @@ _DAY_NS = 86_400 * 10**9
 _LEASE_MS = 600_000
 
 
-def populate(client: Client, prefix: str, catalog: Catalog, count: int, tell: Callable[[int], None]) -> None:
-    """Write `count` workflows, named `w-0` and so on: one in five is open, in any state, the others have ended.
+def populate(
+    client: Client,
+    prefix: str,
+    catalog: Catalog,
+    numbers: range,
+    tell: Callable[[int], None],
+    events: Callable[[int], int] | None = None,
+) -> None:
+    """Write workflows named `w-<number>`: one in five is open, in any state, the others have ended.
 
-    They have started within the last DAYS, in an order of chance. Raises RuntimeError where Redis takes no commit.
+    With `events` that says how many each has had: up to len(STATES), or one more where it has ended. They have started
+    within the last DAYS, in an order of chance. Raises RuntimeError where Redis takes no commit.
     """
     keys = Keys(prefix)
     partitions = settle_partitions(client, keys, None)
     leases = {number: claim(client, keys.of(number), "population", _LEASE_MS) for number in range(partitions)}
     if None in leases.values():
         raise RuntimeError(f"somebody works under {prefix}")
-    by_partition: dict[int, list[str]] = {number: [] for number in range(partitions)}
-    for number in range(count):
-        by_partition[partition_of(f"w-{number}", partitions)].append(f"w-{number}")
+    by_partition: dict[int, list[tuple[str, int | None]]] = {number: [] for number in range(partitions)}
+    for number in numbers:
+        had = None if events is None else events(number)
+        by_partition[partition_of(f"w-{number}", partitions)].append((f"w-{number}", had))
     make = Copies(catalog, time.time_ns())
     written = 0
     for number, names in by_partition.items():
@@ -63,11 +73,12 @@ class Copies:
         self.limits = Limits()
         self._originals = [self._fold(catalog, events) for events in range(1, len(STATES) + 2)]
 
-    def make(self, subject: str) -> tuple[Workflow, Changes]:
-        """One workflow, and what it has changed."""
+    def make(self, subject: str, events: int | None) -> tuple[Workflow, Changes]:
+        """One workflow, and what it has changed; with `events` after that many, else after any number."""
         choose = self._choose
-        is_open = choose.random() < 0.2
-        original, changes = self._originals[choose.randrange(len(STATES)) if is_open else -1]
+        if events is None:
+            events = choose.randint(1, len(STATES)) if choose.random() < 0.2 else len(STATES) + 1
+        original, changes = self._originals[events - 1]
         started_ns = self._now_ns - choose.randrange(DAYS * _DAY_NS)
         later_ns = started_ns - original.started_ns
         snapshot: Snapshot = msgspec.structs.replace(
@@ -91,13 +102,17 @@ class Copies:
         return folded.snapshot, folded.take()
 
 
-def _write(client: Client, keys: Keys, number: int, lease: Lease, make: Copies, names: list[str]) -> None:
+def _write(
+    client: Client, keys: Keys, number: int, lease: Lease, make: Copies, names: list[tuple[str, int | None]]
+) -> None:
     commit = Commit(keys.of(number), lease)
-    for name in names:
+    for name, events in names:
         before = index(Workflow(name), make.limits)
-        made, changes = make.make(name)
+        made, changes = make.make(name, events)
         after = index(made, make.limits)
         commit.add_workflow(made, changes, before, after, make.now_ms, lambda *begun: own_trace(NAMESPACE, *begun))
+        if made.snapshot.status != "running":  # its trace was delivered: retention is to delete it one day
+            commit.rank(keys.of(number).ended, run_member(name, made.snapshot.run), make.now_ms)
     outcome = run_commits(client, [(number, commit, lease.cursor, 0)])[number]
     if outcome is not None:
         raise RuntimeError(f"partition {number}: {outcome}")

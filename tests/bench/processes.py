@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+STOP_SECONDS = 60.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -45,10 +46,22 @@ class Group:
         finally:
             self._process.wait()
 
+    def stop(self) -> None:
+        """SIGTERM, and wait until it has given up what it holds. Raises RuntimeError when it does not end."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"the process did not end within {STOP_SECONDS} s: {self.log}") from None
+
+    def pids(self) -> list[int]:
+        """The process of the command, then those it has started."""
+        started = [int(fields[0]) for fields in self._stats()]
+        return sorted(started, key=lambda pid: pid != self._process.pid)
+
     def cpu_seconds(self) -> float:
         """Processor time that its living threads have used, to the nanosecond."""
-        tasks = [task for fields in self._stats() for task in Path(f"/proc/{fields[0]}/task").iterdir()]
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 10**9
+        return sum(map(cpu_seconds, self.pids()))
 
     def resident_bytes(self) -> int:
         """Resident memory of its processes together; pages that they share count for each."""
@@ -68,6 +81,12 @@ class Group:
                     continue
                 if int(fields[4]) == self._process.pid and fields[1] != "Z":
                     yield fields
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that the living threads of a process have used, to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 10**9
 
 
 @contextmanager

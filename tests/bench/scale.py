@@ -1,0 +1,86 @@
+"""Scale-out: two workers against one, by the processor time that an event takes of them, and by the clock."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from streams.keys import Keys
+from tests.bench.figures import Figures
+from tests.bench.measurement import PATIENCE_SECONDS, WARM, Bench, Run
+from tests.bench.processes import started
+from tests.bench.scenario import EVENTS_PER_WORKFLOW, SPANS_PER_WORKFLOW, events
+
+WORKERS = 2
+
+
+def measure(bench: Bench, prefix: str, rounds: int, workflows: int, tell: Callable[[str], None]) -> Figures:
+    """One worker, then WORKERS, round after round.
+
+    `scale_out` is what WORKERS would do to one if none shared a core with anything: how many times the work of one
+    fits into their time, from the processor time of all processes of theirs for an event.
+    """
+    figures = Figures()
+    for number in range(rounds):
+        one = _run(bench, f"{prefix}-one-{number}", 1, workflows)
+        more = _run(bench, f"{prefix}-more-{number}", WORKERS, workflows)
+        figures.add("scale_cpu_one", _workers_us(one))
+        figures.add("scale_cpu_more", _workers_us(more))
+        figures.add("scale_out", WORKERS * _workers_us(one) / _workers_us(more))
+        figures.add("scale_busiest", one.cpu_us["worker"] / max(_of_each(more, "worker")))
+        figures.add("scale_wall", more.events_per_second / one.events_per_second)
+        tell(
+            f"{WORKERS} workers to one, round {number + 1} of {rounds}: {figures['scale_out'][-1]:.2f} by processor "
+            f"time, {figures['scale_wall'][-1]:.2f} by the clock; us of one: {_told(one)}; of {WORKERS}: {_told(more)}"
+        )
+    return figures
+
+
+def _run(bench: Bench, prefix: str, workers: int, workflows: int) -> Run:
+    command, environment, stream = bench.longspan(prefix)
+    bench.collector.clear()
+    with ExitStack() as stack:
+        groups = [
+            stack.enter_context(started(command, environment, bench.logs / f"{prefix}-{number}.log"))
+            for number in range(workers)
+        ]
+        _wait_for_shares(bench, prefix, workers)
+        bench.append(stream, events(WARM, "warm"))
+        bench.collector.wait_for(WARM * SPANS_PER_WORKFLOW, *groups)
+        backlog = events(workflows, "run")
+        for group in groups:
+            group.freeze()
+        bench.append(stream, backlog)
+        run = bench.clocked(groups, workflows * EVENTS_PER_WORKFLOW, (WARM + workflows) * SPANS_PER_WORKFLOW)
+    bench.check_spans(prefix, (WARM + workflows) * SPANS_PER_WORKFLOW)
+    return run
+
+
+def _told(run: Run) -> str:
+    return ", ".join(f"{process} {cpu_us:.1f}" for process, cpu_us in run.cpu_us.items())
+
+
+def _of_each(run: Run, process: str) -> list[float]:
+    return [cpu_us for name, cpu_us in run.cpu_us.items() if name.startswith(process)]
+
+
+def _workers_us(run: Run) -> float:
+    """Processor time of all workers and their exporters for one event."""
+    return sum(_of_each(run, "worker")) + sum(_of_each(run, "exporter"))
+
+
+def _wait_for_shares(bench: Bench, prefix: str, workers: int) -> None:
+    """Wait until each worker has its share of the partitions."""
+    keys, deadline = Keys(prefix), time.monotonic() + PATIENCE_SECONDS
+    with bench.client() as client:
+        while time.monotonic() < deadline:
+            partitions = int(client.hget(keys.layout, "partitions") or 0)
+            for role in ("meta", "exporter"):
+                owners = [client.hget(getattr(keys.of(number), role), "owner") for number in range(partitions)]
+                shares = {owner: owners.count(owner) for owner in owners if owner}
+                if sum(shares.values()) != partitions or set(shares.values()) != {partitions // workers}:
+                    break
+            else:
+                if partitions:
+                    return
+            time.sleep(0.05)
+    raise RuntimeError(f"{workers} workers have not shared the partitions of {prefix}")
