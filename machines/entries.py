@@ -94,9 +94,9 @@ def open_structured(text: str, limit: int = LONGEST_EVENT) -> dict[str, str]:
 def check_attributes(attributes: dict[str, str], position: str) -> Event:
     """The event that has these attributes, `data` as JSON text; `position` as for parse_entry. Raises EventError."""
     subject = _required(attributes, "subject", NAME_LIMIT)
+    source, data = attributes.get("source", ""), attributes.get("data")
     if not subject.isprintable():
         raise EventError("subject", "has characters that cannot be printed")
-    source = attributes.get("source", "")
     if len(source) > TEXT_LIMIT:
         raise EventError("source", f"is longer than {TEXT_LIMIT} characters")
     extensions = None
@@ -105,19 +105,19 @@ def check_attributes(attributes: dict[str, str], position: str) -> Event:
         if extensions and REDRIVE in extensions:
             _check_redrive(attributes)
     return Event(
-        id=_required(attributes, "id", TEXT_LIMIT),
-        source=source,
-        type=_required(attributes, "type", TEXT_LIMIT),
-        subject=subject,
-        machine=_optional(attributes, "machine"),
-        time_ns=_check_time(attributes.get("time"), position),
-        data=check_data(attributes.get("data")),
-        position=position,
-        traceparent=_context(attributes, "traceparent"),
-        tracestate=_context(attributes, "tracestate"),
-        sequence=_check_sequence(attributes.get("sequence")),
-        parent=_optional(attributes, "parent"),
-        extensions=extensions,
+        _required(attributes, "id", TEXT_LIMIT),
+        source,
+        _required(attributes, "type", TEXT_LIMIT),
+        subject,
+        _required(attributes, "machine", NAME_LIMIT) if "machine" in attributes else None,
+        _check_time(attributes.get("time"), position),
+        None if data is None else check_data(data),
+        position,
+        _context(attributes, "traceparent") if "traceparent" in attributes else None,
+        _context(attributes, "tracestate") if "tracestate" in attributes else None,
+        _check_sequence(attributes["sequence"]) if "sequence" in attributes else None,
+        _required(attributes, "parent", NAME_LIMIT) if "parent" in attributes else None,
+        extensions,
     )
 
 
@@ -130,10 +130,6 @@ def _required(attributes: dict[str, str], name: str, limit: int) -> str:
     if len(value) > limit:
         raise EventError(name, f"is longer than {limit} characters")
     return value
-
-
-def _optional(attributes: dict[str, str], name: str) -> str | None:
-    return _required(attributes, name, NAME_LIMIT) if name in attributes else None
 
 
 def _context(attributes: dict[str, str], name: str) -> str | None:
@@ -149,10 +145,8 @@ def _check_time(text: str | None, position: str) -> int:
         raise EventError("time", str(error)) from None
 
 
-def check_data(text: str | None) -> str | None:
+def check_data(text: str) -> str:
     """The data's JSON text, which must be an object within the limits. Raises EventError."""
-    if text is None:
-        return None
     if len(text) > DATA_LIMIT or (not text.isascii() and len(text.encode()) > DATA_LIMIT):
         raise EventError("data", f"is longer than {DATA_LIMIT} bytes")
     try:
@@ -178,9 +172,7 @@ def _is_too_deep(data: dict[str, object]) -> bool:
     return bool(level)
 
 
-def _check_sequence(text: str | None) -> int | None:
-    if text is None:
-        return None
+def _check_sequence(text: str) -> int:
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
         raise EventError("sequence", "is not an integer")

@@ -140,7 +140,7 @@ def _read_plainly(text: bytes, number: int) -> Line | None:
         told.subject,
         told.named,
         time_ns,
-        None if data == "null" else check_data(data),
+        None if data is None or data == "null" else check_data(data),
         _NO_POSITION if told.position is None else told.position,
         told.traceparent,
         told.tracestate,

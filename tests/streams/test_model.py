@@ -47,7 +47,7 @@ def test_a_new_etag_with_each_claim_and_commit_would_be_fence_enough(
     kept: Sequence[str], valkey_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = Weakened(kept)
-    monkeypatch.setattr("streams.commit.COMMIT", script)
+    monkeypatch.setattr("streams.committing.COMMIT", script)
     search(valkey_site, script, EXAMPLES, Phase.generate)
 
 
@@ -56,6 +56,6 @@ def test_without_the_etag_some_interleaving_breaks_it(
     kept: Sequence[str], valkey_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = Weakened(kept)
-    monkeypatch.setattr("streams.commit.COMMIT", script)
+    monkeypatch.setattr("streams.committing.COMMIT", script)
     with pytest.raises(AssertionError):
         search(valkey_site, script, MOST_EXAMPLES, Phase.generate)
