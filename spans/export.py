@@ -18,6 +18,7 @@ from streams.errors import SpoiltPartitionError, describe, trouble
 from streams.keys import partition_of
 from streams.outbox import Acknowledgement, Outbox, OutboxEntry
 from streams.resting import Resting
+from streams.spacing import Spacing
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ MOST_ITEMS = 256
 MOST_SPANS = 2048
 MOST_BYTES = 1_000_000
 BLOCK_MS = 500
+GAP_SECONDS = 0.025  # between requests for fewer items than that
 LONGEST_WAIT_SECONDS = 2.0  # for Redis: what was sent is acknowledged as soon as it is back
 FIRST_ENTRY = b"0-0"
 
@@ -59,7 +61,7 @@ class Exporter:
         now_ms: Callable[[], int],
         spread: Callable[[], float],
     ) -> None:
-        self._outbox = outbox
+        self._outbox, self._now_ms = outbox, now_ms
         self._leases = leases
         self._packing = Packing(outbox, namespace, limits)
         self._carrying = Carrying(outbox, namespace, limits)
@@ -80,17 +82,19 @@ class Exporter:
 
     def run(self, stop: threading.Event) -> None:
         """Drain until `stop` is set; then finish the request in hand, acknowledge it and return."""
+        spacing = Spacing(lambda: self._now_ms() / 1_000, GAP_SECONDS, MOST_ITEMS)
         while not stop.is_set():
-            self.step(stop, BLOCK_MS)
+            spacing.begin()
+            spacing.rest(self.step(stop, BLOCK_MS), stop)
         try:
             self._debts.settle()
         except Exception as error:  # the process ends; the same spans may be sent again by the next one
             _log.warning("Spans were sent but could not be acknowledged: %s", describe(error))
 
-    def step(self, stop: Stop, block_ms: int) -> None:
+    def step(self, stop: Stop, block_ms: int) -> int:
         """`drain_once`, and where Redis cannot be reached a wait instead of an error."""
         try:
-            self.drain_once(stop, block_ms)
+            count = self.drain_once(stop, block_ms)
         except Exception as error:  # nothing that Redis does may end the export
             # The answer to the last command may be lost: begin again with what the outbox says.
             self._forget()
@@ -100,14 +104,15 @@ class Exporter:
                 self._outage = trouble(error)
                 _log.warning("The outbox cannot be read or acknowledged, trying again: %s", describe(error))
             stop.wait(self._patience.next_wait())
-            return
+            return 0
         if self._outage:
             self._outage = ""
             self._patience.reset()
             _log.info("The outbox can be read again.")
+        return count
 
-    def drain_once(self, stop: Stop, block_ms: int) -> bool:
-        """One step: send the next items of the outbox, waiting at most `block_ms` for some. False if there were none.
+    def drain_once(self, stop: Stop, block_ms: int) -> int:
+        """One step: send the next items of the outbox, waiting at most `block_ms` for some; how many there were.
 
         Raises what the outbox raises when Redis cannot be reached.
         """
@@ -115,7 +120,7 @@ class Exporter:
         self._take_up()
         if not self._held:
             stop.wait(block_ms / 1000)
-            return False
+            return 0
         if not self._backlog:
             entries = self._read(stop, block_ms)
             for entry in entries:
@@ -128,7 +133,7 @@ class Exporter:
             if not self._send(batch, stop):
                 self._forget()
                 break
-        return bool(chunk)
+        return MOST_ITEMS if self._backlog else len(chunk)
 
     def _read(self, stop: Stop, block_ms: int) -> list[OutboxEntry]:
         """What came, of partitions that are well and still this process's."""

@@ -15,12 +15,14 @@ from streams.layout import settle_again
 from streams.lease import hold_each
 from streams.persistence import Persistence
 from streams.scripts import RENEW
+from streams.spacing import Spacing
 from streams.statistics import Statistics
 from streams.timing import Rhythm
 
 logger = logging.getLogger(__name__)
 
 STANDBY_MS = 500
+GAP_SECONDS, FULL = 0.001, 100  # between batches that have fewer entries
 
 
 class Routing:
@@ -59,11 +61,14 @@ class Routing:
     def run(self, stop: threading.Event) -> None:
         """Route or stand by until `stop` is set; then finish the batch in hand and give the role up."""
         patience = Persistence(logger, "the router", self._statistics.router)
+        spacing = Spacing(self._statistics.clock, GAP_SECONDS, FULL)
         while not stop.is_set():
             try:
-                self.step(BLOCK_MS if self.active else STANDBY_MS)
+                spacing.begin()
+                count = self.step(BLOCK_MS if self.active else STANDBY_MS)
                 self._statistics.routing = self.active
                 patience.succeeded()
+                spacing.rest(count, stop)
             except Exception as error:
                 if not isinstance(error, (redis.RedisError, StreamsError)):
                     logger.exception("a fault in the router, which goes on")

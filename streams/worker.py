@@ -28,6 +28,7 @@ from streams.reading import Reading
 from streams.reindexing import Reindexing
 from streams.residence import Residence
 from streams.routing import Routing
+from streams.spacing import Spacing
 from streams.statistics import Statistics
 from streams.timing import Rhythm
 from streams.upkeep import Upkeep
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 BALANCE_MS = 500
 UPKEEP_MS = 500
+FOLD_GAP_SECONDS, FULL = 0.002, 200  # between batches that have fewer entries
 MESSAGES_MS = 5_000  # between two looks for messages that were left behind
 
 
@@ -129,10 +131,13 @@ class Worker:
         for thread in threads:
             thread.start()
         patience = Persistence(logger, "the worker", self.statistics.worker)
+        spacing = Spacing(self.statistics.clock, FOLD_GAP_SECONDS, FULL)
         while not stop.is_set():
             try:
-                self.step(BLOCK_MS)
+                spacing.begin()
+                count = self.step(BLOCK_MS)
                 patience.succeeded()
+                spacing.rest(count, stop)
             except Exception as error:
                 if not isinstance(error, (redis.RedisError, StreamsError)):
                     logger.exception("a fault in the worker, which goes on")

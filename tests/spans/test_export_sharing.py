@@ -46,7 +46,7 @@ class Process:
         """One step of the export; false where nothing was found."""
         self.busy = True
         try:
-            return self.exporting.drain_once(Pauses(), 0)
+            return bool(self.exporting.drain_once(Pauses(), 0))
         finally:
             self.busy = False
 
