@@ -16,6 +16,7 @@ from machines.catalog import load_catalog
 from streams.client import connect
 from streams.keys import Keys
 from tests.bench.asking import ask_evenly, paths, watch
+from tests.bench.footprint import backlog
 from tests.bench.measurement import PATIENCE_SECONDS, Bench, append, wait_for_key
 from tests.bench.population import populate
 from tests.bench.processes import Group, python, started
@@ -26,7 +27,7 @@ WATCHERS = 100
 WRK_CONNECTIONS = 16
 PAUSES_SECONDS = {"one": 0.01}  # between two requests whose times are taken
 PAUSE_SECONDS = 0.05  # the same for lists
-BACKLOG = 300_000  # events in front of the worker when requests begin
+BACKLOG = 400_000  # events in front of the worker when requests begin
 SCRAPE_SECONDS = 1.1  # between two scrapes: so long one look into Redis serves
 NEEDED = ("wrk", "taskset")
 _PINNED = ("taskset", "-c")
@@ -119,7 +120,7 @@ def _fill(bench: Bench, stream: str, kind: str) -> None:
 
 def _left(bench: Bench, stream: str) -> str:
     with bench.client() as client:
-        return "" if client.xlen(stream) else " (the worker had nothing to do at the end)"
+        return "" if backlog(client, Keys(stream.partition(":")[0]), stream) else " (the worker had nothing to do)"
 
 
 def wait_until_ready(port: int, group: Group) -> None:

@@ -55,10 +55,10 @@ def under_load(bench: Bench, prefix: str, seconds: float, tell: Callable[[str], 
     with started(command, environment, bench.logs / f"{prefix}.log") as group, bench.client() as client:
         begin: float | None = None
         while begin is None or time.monotonic() - begin < seconds:
-            if int(client.xlen(stream)) < _AHEAD:
+            if backlog(client, Keys(prefix), stream) < _AHEAD:
                 bench.append(stream, events(_AHEAD // EVENTS_PER_WORKFLOW, f"load-{sent}"))
                 sent += _AHEAD // EVENTS_PER_WORKFLOW
-            elif begin is not None:
+            if begin is not None:
                 samples.append(group.resident_bytes() / 1e6)
             if begin is None and sent >= FILL:
                 begin = time.monotonic()
@@ -124,6 +124,12 @@ def _wait_for_state(client: Any, keys: Keys, count: int, group: Group) -> None:
             return
         time.sleep(0.05)
     raise RuntimeError(f"there were never {count} workflows in the last state under {keys.prefix}")
+
+
+def backlog(client: Any, keys: Keys, stream: str) -> int:
+    """Entries that are not folded yet, in the ingress stream and behind the router."""
+    partitions = int(client.hget(keys.layout, "partitions") or 0)
+    return int(client.xlen(stream)) + sum(int(client.xlen(keys.of(number).events)) for number in range(partitions))
 
 
 def _lengths(client: Any, keys: Keys, stream: str) -> dict[str, float]:

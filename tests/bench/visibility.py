@@ -14,7 +14,7 @@ from tests.bench.scenario import SPANS_PER_WORKFLOW, events, workflow
 from tests.support.servers import free_port
 
 PAUSE_SECONDS = 0.03  # between two probes: odd to the producer's, so that they fall anywhere in its bursts
-_AGAIN_SECONDS = 0.0005  # between two looks for one probe
+_AGAIN_SECONDS = 0.002  # between two looks for one probe: more often, they would be most of the load
 _LEAD_SECONDS = 2.0  # from the first event offered to the first probe, and from the last probe to the end
 
 
