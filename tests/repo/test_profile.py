@@ -44,7 +44,7 @@ def test_where_the_profiler_may_not_look_it_is_told_how_it_may() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "events", "package"), [("worker", "10000", "(streams/"), ("replay", "2000", "(longspan/")]
+    ("what", "events", "package"), [("worker", "10000", "(streams/"), ("replay", "60000", "(longspan/")]
 )
 def test_a_flame_graph_is_made(
     what: str, events: str, package: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
