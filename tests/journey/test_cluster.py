@@ -47,7 +47,7 @@ def test_spans_are_exact_although_slots_move_under_two_workers(
             with SlotMover(cluster_server, moving, SEED, (0.0, 0.001, 0.01)) as mover:
                 for number, begin in enumerate(range(0, len(traffic), CHUNK)):
                     fold.feed(send(client, prefix, traffic[begin : begin + CHUNK]))
-                    wait_for(partial(has_moved, mover, number + 1), 60)  # however slow the machine is just now
+                    wait_for(partial(has_moved, mover, 2 * (number + 1)), 60)  # however slow or fast all else is
                 for process in workers:
                     wait_for(watched(lambda: is_drained(client, prefix), process.check), 60)
                 moves = mover.moves
