@@ -46,38 +46,45 @@ class Debts:
         """
         lost: dict[bytes, int] = {}
         while due := {number: owed[0] for number, owed in self._owed.items() if number not in self._resting}:
-            for partition, error in self._write(due).items():
-                if isinstance(error, SpoiltPartitionError):
-                    self._resting.rest(partition, error)
-                    continue
-                told = due[partition]
-                if isinstance(error, FencedError) and not isinstance(told, Refusal):
-                    lost[told[0]] = partition
-                owed = self._owed[partition]
-                owed.popleft()
-                if not owed:
-                    del self._owed[partition]
+            parts: dict[int, tuple[bytes, Acknowledgement]] = {}
+            for number, owed in due.items():
+                if isinstance(owed, Refusal):
+                    self._settled(number, self._refuse(owed))
+                else:
+                    parts[number] = owed
+            for number, error in self._acknowledge(parts).items():
+                if isinstance(error, FencedError):
+                    nonce, _ = parts[number]
+                    lost[nonce] = number
+                self._settled(number, error)
         if lost:
             # Their next exporter sends these spans again; what was sent is not to be recalled.
             names = ", ".join(map(str, sorted(lost.values())))
             _log.warning("Spans of partitions %s were sent and not acknowledged: they are no longer held", names)
         return set(lost)
 
-    def _write(self, due: Mapping[int, Refusal | tuple[bytes, Acknowledgement]]) -> dict[int, Exception | None]:
-        """Write one thing of each partition: None, or why it could not be."""
-        outcomes: dict[int, Exception | None] = {}
-        parts: dict[int, tuple[bytes, Acknowledgement]] = {}
-        for partition, owed in due.items():
-            if isinstance(owed, Refusal):
-                outcomes[partition] = None
-                try:
-                    self._outbox.refuse(partition, owed.span, owed.fields)
-                except SpoiltPartitionError as error:
-                    outcomes[partition] = error
-            else:
-                parts[partition] = owed
+    def _settled(self, partition: int, error: Exception | None) -> None:
+        """What was owed first is written, or cannot be for a while."""
+        if isinstance(error, SpoiltPartitionError):
+            self._resting.rest(partition, error)
+            return
+        owed = self._owed[partition]
+        owed.popleft()
+        if not owed:
+            del self._owed[partition]
+
+    def _refuse(self, refusal: Refusal) -> SpoiltPartitionError | None:
+        try:
+            self._outbox.refuse(refusal.partition, refusal.span, refusal.fields)
+        except SpoiltPartitionError as error:
+            return error
+        return None
+
+    def _acknowledge(
+        self, parts: Mapping[int, tuple[bytes, Acknowledgement]]
+    ) -> dict[int, SpoiltPartitionError | FencedError | None]:
         now_ms = self._now_ms()
         children = [child for _, part in parts.values() for child in part.children]
         if children:  # first: once their parent is acknowledged, nobody would come back to them
             self._outbox.deliver_children(children, now_ms)
-        return outcomes | self._outbox.acknowledge_each(parts, now_ms)
+        return self._outbox.acknowledge_each(parts, now_ms)
