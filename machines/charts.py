@@ -1,18 +1,15 @@
 """What Longspan knows of a python-statemachine chart: its tree, its events, and whether it looks at data."""
 
-import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from statemachine import Event, State, StateChart
 from statemachine.callbacks import CallbackSpec, SpecListGrouper
-from statemachine.io.actions import Cond
-from statemachine.io.evaluators import normalize_cond
 from statemachine.state import HistoryState
 from statemachine.transition import Transition
 
-from machines.guards import Guards, is_guard
+from machines.guards import Guards, asks_only_for_states, is_guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,8 @@ def describe_chart(
     """The facts of a chart class. `local_ids` gives the id to show for an id that had to be made unique."""
     states, transitions = chart_states(chart_class), chart_transitions(chart_class)
     shown = local_ids or {}
-    by_guards = depends_on_data(chart_class) and not depends_on_data(chart_class, beside=is_guard)
+    looks_at_data = depends_on_data(chart_class)
+    by_guards = looks_at_data and not depends_on_data(chart_class, beside=is_guard)
     return Chart(
         chart_class=chart_class,
         paths={state.id: state_path(state, shown) for state in states},
@@ -66,7 +64,7 @@ def describe_chart(
         final=frozenset(state.id for state in states if state.final),
         top_final=frozenset(state.id for state in states if state.final and state.parent is None),
         events=frozenset(str(event) for transition in transitions for event in transition.events),
-        depends_on_data=depends_on_data(chart_class),
+        depends_on_data=looks_at_data,
         reusable=reusable,
         guards=Guards(states, transitions) if by_guards else None,
         variables=frozenset(variables),
@@ -88,7 +86,7 @@ def depends_on_data(chart_class: type[StateChart[Any]], beside: Callable[[Callba
     if chart_class._class_listeners or any(isinstance(holder, HistoryState) for holder in holders):
         return True
     specs = [spec for holder in holders for spec in holder._specs if not spec.is_convention]
-    if any(not (_asks_only_for_states(spec) or (beside is not None and beside(spec))) for spec in specs):
+    if any(not (asks_only_for_states(spec) or (beside is not None and beside(spec))) for spec in specs):
         return True
     conventions = {str(spec.func) for holder in holders for spec in holder._specs if spec.is_convention}
     return any(_is_code(chart_class, name) for name in {*conventions, *_own_names(chart_class)})
@@ -103,15 +101,6 @@ def _walk(states: Iterable[State]) -> Iterator[State]:
         yield state
         yield from _walk(state.states)
         yield from state.history
-
-
-def _asks_only_for_states(spec: CallbackSpec) -> bool:
-    """Whether a callback is a document's guard that names nothing but active states: `In('stage.failed')`."""
-    if not isinstance(spec.func, Cond):
-        return False
-    tree = ast.parse(normalize_cond(spec.func.action).strip(), mode="eval")
-    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return all(node in called for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 def _own_names(chart_class: type[StateChart[Any]]) -> set[str]:

@@ -14,7 +14,7 @@ from statemachine.io.actions import Cond
 from statemachine.io.evaluators import normalize_cond
 from statemachine.transition import Transition
 
-_MOST_KNOWN = 10_000
+REMEMBERED_LIMIT = 10_000  # cases of a chart: event names come from outside
 _FACTS = frozenset(("data", "attributes"))
 _OF_THE_CHART = ("done.", "error.")  # events that a chart sends itself
 
@@ -24,11 +24,23 @@ Guard = Callable[..., bool]
 
 def is_guard(spec: CallbackSpec) -> bool:
     """Whether a callback is a document's guard that reads data and attributes, and asks for no states."""
+    nodes = _nodes(spec)
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return bool(nodes) and names <= _FACTS and not any(isinstance(node, ast.Call) for node in nodes)
+
+
+def asks_only_for_states(spec: CallbackSpec) -> bool:
+    """Whether a callback is a document's guard that names nothing but active states: `In('stage.failed')`."""
+    nodes = _nodes(spec)
+    called = {node.func for node in nodes if isinstance(node, ast.Call)}
+    return bool(nodes) and all(node in called for node in nodes if isinstance(node, ast.Name))
+
+
+def _nodes(spec: CallbackSpec) -> list[ast.AST]:
+    """What a document's guard is made of; nothing where the callback is none."""
     if not isinstance(spec.func, Cond):
-        return False
-    tree = ast.parse(normalize_cond(spec.func.action).strip(), mode="eval")
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return names <= _FACTS and not any(isinstance(node, ast.Call) for node in ast.walk(tree))
+        return []
+    return list(ast.walk(ast.parse(normalize_cond(spec.func.action).strip(), mode="eval")))
 
 
 class Guards:
@@ -53,7 +65,7 @@ class Guards:
         key = (configuration, event)
         guards = self._known.get(key)
         if guards is None:
-            if len(self._known) >= _MOST_KNOWN:
+            if len(self._known) >= REMEMBERED_LIMIT:
                 self._known.clear()
             guards = self._known[key] = self._find(configuration, event)
         try:

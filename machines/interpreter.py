@@ -14,11 +14,11 @@ from statemachine.state import State
 
 from machines.charts import Chart
 from machines.fields import Fields, plain, view
+from machines.guards import REMEMBERED_LIMIT as REMEMBERED_LIMIT
 from machines.guards import Judgement
 from machines.snapshot import Situation
 
 STEP_LIMIT = 1_000  # states entered and transitions taken by one event before it counts as a loop
-REMEMBERED_LIMIT = 10_000
 FAULTS = (Exception, SystemExit, GeneratorExit, CancelledError)  # what the code of a chart may raise
 
 _Case = tuple[tuple[str, ...], str | None, Judgement]  # active states, event, what the guards say

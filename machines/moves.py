@@ -5,15 +5,12 @@ from typing import NamedTuple
 
 from machines.attributes import collect
 from machines.events import Event, read_data
-from machines.guards import Judgement
+from machines.guards import REMEMBERED_LIMIT, Judgement
 from machines.interpreter import Interpreter, RefusalError
 from machines.journal import Record
 from machines.machine import Machine
 from machines.snapshot import Situation, Snapshot
 from machines.timeouts import arrival_ns, cancel_deadline, set_deadline
-
-REMEMBERED_LIMIT = 10_000
-_NONE: Judgement = ()
 
 
 class Move(NamedTuple):
@@ -39,46 +36,54 @@ class Moves:
         self._guarded = machine.chart.guards is not None
         self._found: dict[tuple[tuple[str, ...], str, Judgement], Move | None] = {}
 
-    def find(self, snapshot: Snapshot, event: Event, now_ms: int) -> Move | None:
-        """The move that an event makes; None where that has to be asked step by step.
+    def apply(self, snapshot: Snapshot, event: Event, now_ms: int) -> Record | None:
+        """Change the snapshot as `machines.run.advance` does; the record that the event leaves.
 
-        The run must be open and of this machine. An event that may have to wait, that deadlines may go before, that
-        the chart refuses or that ends the run makes no move.
+        None, and nothing is changed, where it has to be asked step by step: an event that may have to wait, that
+        deadlines may go before, that the chart refuses or that ends the run. The run must be open and of this machine.
         """
+        machine = self._machine
         if event.sequence is not None or event.extensions is not None or event.position[:1] > "9":
             return None
-        if event.machine is not None and event.machine != self._machine.name:
+        if event.machine is not None and event.machine != machine.name:
             return None
         deadlines = snapshot.deadlines
         if deadlines and min(deadlines.values()) <= now_ms * 1_000_000:
             return None
-        situation, judgement = snapshot.situation, _NONE
+        attributes = snapshot.attributes
         data: dict[str, object] = {}
-        attributes: Mapping[str, object] = data
-        if self._guarded:
+        if event.data and (self._guarded or machine.attributes):
             data = read_data(event)
-            attributes = {**snapshot.attributes, **collect(self._machine.attributes, data)}
-            name = self._machine.chart_event(event.type)
+            found = collect(machine.attributes, data)
+            if found:
+                attributes = {**attributes, **found}
+        move = self._find(snapshot.situation, event.type, data, attributes)
+        if move is None:
+            return None
+        snapshot.attributes = attributes
+        return self._make(move, snapshot, event, now_ms)
+
+    def _find(
+        self, situation: Situation, event_type: str, data: Mapping[str, object], attributes: Mapping[str, object]
+    ) -> Move | None:
+        judgement: Judgement = ()
+        if self._guarded:
+            name = self._machine.chart_event(event_type)
             judged = self._interpreter.judge(situation.configuration, name, data, attributes)
             if judged is None:
                 return None
             judgement = judged
-        key = (situation.configuration, event.type, judgement)
+        key = (situation.configuration, event_type, judgement)
         try:
             return self._found[key]
         except KeyError:
             if len(self._found) >= REMEMBERED_LIMIT:  # types come from outside: never let them fill the memory
                 self._found.clear()
-            move = self._found[key] = self._work_out(situation, event.type, data, attributes)
+            move = self._found[key] = self._work_out(situation, event_type, data, attributes)
             return move
 
-    def make(self, move: Move, snapshot: Snapshot, event: Event, now_ms: int) -> Record:
-        """Change the snapshot as `machines.run.advance` does, by the move that was found; the record that it leaves."""
+    def _make(self, move: Move, snapshot: Snapshot, event: Event, now_ms: int) -> Record:
         machine, time_ns = self._machine, event.time_ns
-        if machine.attributes and event.data:
-            found = collect(machine.attributes, read_data(event))
-            if found:
-                snapshot.attributes = {**snapshot.attributes, **found}
         snapshot.situation = move.situation
         snapshot.updated_ns = time_ns
         snapshot.entries += 1

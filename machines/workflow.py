@@ -53,9 +53,9 @@ class Workflow(Chronicle):
             self.release(interpreters, limits, now_ms)  # a machine may have been loaded since
         elif not (is_due or self.snapshot.ended):
             moves = interpreters.moves(self.snapshot.machine, self.snapshot.version)
-            move = None if moves is None else moves.find(self.snapshot, event, now_ms)
-            if moves is not None and move is not None:
-                return self.journal(limits, moves.make(move, self.snapshot, event, now_ms), mark)
+            record = None if moves is None else moves.apply(self.snapshot, event, now_ms)
+            if record is not None:
+                return self.journal(limits, record, mark)
         try:
             hold = find_hold(interpreters.catalog, self.snapshot, event)
             deadlines = self.snapshot.deadlines

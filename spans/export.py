@@ -112,7 +112,7 @@ class Exporter:
         return count
 
     def drain_once(self, stop: Stop, block_ms: int) -> int:
-        """One step: send the next items of the outbox, waiting at most `block_ms` for some; how many there were.
+        """One step: send the next items of the outbox, waiting at most `block_ms`; how many, MOST_ITEMS if more wait.
 
         Raises what the outbox raises when Redis cannot be reached.
         """

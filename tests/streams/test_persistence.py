@@ -1,7 +1,6 @@
 """Going on after a fault of the server."""
 
 import logging
-import threading
 from typing import Any
 
 import pytest
@@ -9,19 +8,7 @@ import redis
 
 from streams.errors import describe
 from streams.persistence import FIRST_SECONDS, LONGEST_SECONDS, Persistence, when_loaded
-
-
-class Waits(threading.Event):
-    """Notes how long it would have waited."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Not at all."""
-        self.seconds.append(timeout or 0.0)
-        return False
+from tests.support.waits import Waits
 
 
 def test_waits_grow_to_a_bound_and_begin_anew_after_a_success() -> None:

@@ -1,22 +1,9 @@
 """Turns in small portions are kept apart, and one that comes alone waits for nothing."""
 
-import threading
-
 import pytest
 
 from streams.spacing import Spacing
-
-
-class Waits(threading.Event):
-    """A stop that notes how long was to be waited for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.seconds.append(timeout or 0.0)
-        return False
+from tests.support.waits import Waits
 
 
 @pytest.mark.parametrize(
