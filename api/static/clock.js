@@ -1,7 +1,7 @@
 // The server's time in the browser, and lengths of time as text: the same text as machines/durations.py writes.
 
 const begun = performance.getEntriesByType("navigation")[0]?.responseStart ?? 0;
-let ahead_ms = Number(document.body.dataset.nowMs) - (performance.timeOrigin + begun);
+let ahead_ms = Number(document.body.dataset.nowMs) - (Date.now() - (performance.now() - begun));
 
 /** The server's time, ms since the epoch: the own clock counts, however wrong it is. */
 export function now() {

@@ -151,6 +151,7 @@ def test_what_was_committed_before_the_connection_failed_stays_and_its_lease_has
     commits = []
     for partition, lease in enumerate(leases):
         assert lease is not None
+        assert run(site.client, Commit(site.keys.of(partition), lease), b"0-0", 0) is None  # now they know the script
         commit = Commit(site.keys.of(partition), lease)
         commit.add("SET", site.keys.of(partition).workflow("w"), "string", "mine")
         commits.append((partition, commit, b"1-0", AT_ONCE // 2))
