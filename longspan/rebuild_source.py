@@ -129,8 +129,9 @@ class LiveSource:
 
     def count_open(self) -> int:
         """How many workflows have not ended. Raises redis.RedisError."""
-        owned = map(self.store.keys.of, range(self.partitions))
-        return sum(self.store.client.call_all(("ZCARD", one.open) for one in owned))
+        from streams.counts import count_running
+
+        return count_running(self.store.client, self.store.keys, self.partitions)
 
     def _pages(self, after: "Mark | None") -> "Iterator[Sequence[tuple[Mark, Delivery]]]":
         from spans.rebuilding import read_part

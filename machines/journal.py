@@ -53,21 +53,24 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class _Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What most records say: that an event with no more than this, at a position `<ms>-<number>`, was applied."""
+    """What most records say: that an event with no more than this was applied, its subject the workflow's.
+
+    Its position is `<ms>-<number>`, where `delay_ms` is how far `ms` is behind its time.
+    """
 
     id: str
     source: str
     type: str
-    subject: str
     time_ns: int
     data: str | None
-    ms: int
+    delay_ms: int
     number: int
     steps: list[str]
 
 
-_BRIEFLY = b"\x99"  # how a brief record begins, an array of nine; one in full has fewer elements
+_BRIEFLY = b"\x98"  # how a brief record begins, an array of eight; one in full has fewer elements
 _INTEGER_LIMIT = 2**63
+_NANOSECONDS = 1_000_000  # in a millisecond
 
 _encoder = msgspec.msgpack.Encoder()
 _format = msgspec.msgpack.Decoder(_Format)
@@ -79,7 +82,10 @@ UNREADABLE_ENTRY = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def encode_record(record: Record) -> bytes:
-    """A record as a journal that began in format 3 keeps it: without what most records have in common."""
+    """A record as a journal that began in format 3 keeps it: without what most records have in common.
+
+    The subject of its event is the workflow whose journal it is.
+    """
     event = record.event
     if (
         record.result != "applied"
@@ -103,17 +109,19 @@ def encode_record(record: Record) -> bytes:
         return _encoder.encode(record)
     if f"{ms}-{number}" != event.position or not 0 <= ms < _INTEGER_LIMIT or not 0 <= number < _INTEGER_LIMIT:
         return _encoder.encode(record)
-    about = event.id, event.source, event.type, event.subject, event.time_ns, event.data
-    return _encoder.encode(_Brief(*about, ms, number, record.steps))
+    delay_ms = ms - event.time_ns // _NANOSECONDS
+    return _encoder.encode(
+        _Brief(event.id, event.source, event.type, event.time_ns, event.data, delay_ms, number, record.steps)
+    )
 
 
-def decode_record(entry: bytes) -> Record:
+def decode_record(entry: bytes, workflow_id: str) -> Record:
     """A record as it was before it was stored, briefly or in full. Raises one of UNREADABLE_ENTRY."""
     if entry[:1] != _BRIEFLY:
         return _record.decode(entry)
     brief = _brief.decode(entry)
-    position = f"{brief.ms}-{brief.number}"
-    event = Event(brief.id, brief.source, brief.type, brief.subject, None, brief.time_ns, brief.data, position)
+    position = f"{brief.time_ns // _NANOSECONDS + brief.delay_ms}-{brief.number}"
+    event = Event(brief.id, brief.source, brief.type, workflow_id, None, brief.time_ns, brief.data, position)
     return Record(event, "applied", brief.steps)
 
 
@@ -128,10 +136,10 @@ def decode_header(entry: bytes) -> Header:
         raise SnapshotError(f"the journal's header cannot be read: {error}") from None
 
 
-def decode_journal(entries: Sequence[bytes]) -> tuple[Header, list[Record]]:
-    """Header and records of a whole journal, as stored. Raises SnapshotError."""
+def decode_journal(entries: Sequence[bytes], workflow_id: str) -> tuple[Header, list[Record]]:
+    """Header and records of a whole journal of a workflow, as stored. Raises SnapshotError."""
     header = decode_header(entries[0])
     try:
-        return header, [decode_record(entry) for entry in entries[1:]]
+        return header, [decode_record(entry, workflow_id) for entry in entries[1:]]
     except UNREADABLE_ENTRY as error:
         raise SnapshotError(f"the journal cannot be read: {error}") from None

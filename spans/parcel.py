@@ -131,7 +131,7 @@ class Packing:
         if not entries or held < item.entries:
             last.trouble = f"its journal holds {held if entries else 0} of {item.entries} entries"
             return
-        header, records = decode_journal(entries)
+        header, records = decode_journal(entries, item.workflow_id)
         for parcel in parts if any(is_of_child(record.event) for record in records) else [last]:
             begin = 1 if state is None else state.index
             if parcel.item.entries > begin:

@@ -17,18 +17,19 @@ def read_beginnings(
     """Header and first record of each run, given by the keys of its partition, workflow id and number; None where they
     are not there or cannot be read. Raises redis.RedisError.
     """
+    listed = list(runs)
     replies = client.call_all(
-        (("LRANGE", keys.journal(workflow_id, run), 0, 1) for keys, workflow_id, run in runs), raise_on_error=False
+        (("LRANGE", keys.journal(workflow_id, run), 0, 1) for keys, workflow_id, run in listed), raise_on_error=False
     )
-    return [read_beginning(or_else(reply, [])) for reply in replies]
+    return [read_beginning(or_else(reply, []), name) for (_, name, _), reply in zip(listed, replies, strict=True)]
 
 
-def read_beginning(entries: Sequence[bytes]) -> tuple[Header, Record] | None:
-    """Header and first record, from the first entries of a journal."""
+def read_beginning(entries: Sequence[bytes], workflow_id: str) -> tuple[Header, Record] | None:
+    """Header and first record, from the first entries of a workflow's journal."""
     if len(entries) < 2:
         return None
     try:
-        header, records = decode_journal(entries[:2])
+        header, records = decode_journal(entries[:2], workflow_id)
     except SnapshotError:
         return None
     return header, records[0]

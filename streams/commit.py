@@ -16,6 +16,7 @@ from streams.schedule import score
 from streams.writes import Argument, Writes
 
 PART_AGE_MS = 24 * 3_600_000
+_SKEW_MS = 3_600_000  # by which the clocks of workers differ at most
 CHANGES_KEPT = 256  # commits whose workflows can be read behind: what a reader may miss while it is away
 UNDELIVERED = 9_000_000_000_000_000  # the score in `ended` of a run whose trace has not been delivered yet
 
@@ -27,6 +28,7 @@ class Indexed(msgspec.Struct, frozen=True):
 
     run: int
     running: bool
+    in_parts: bool
     expires_ms: int | None
     due_ms: int | None
     parked: bool
@@ -39,11 +41,18 @@ def index(workflow: Workflow, limits: Limits) -> Indexed:
     return Indexed(
         snapshot.run,
         snapshot.status == "running",
+        snapshot.in_parts or snapshot.progressive,
         workflow.expires_ms(limits) if workflow.held else None,
         score(workflow),
         workflow.is_parked,
         list_as(snapshot),
     )
+
+
+def _comes_of_age_unseen(indexed: Indexed, now_ms: int) -> bool:
+    """Whether a run that begins as it did may never be found when it is a day old (streams/ageing.py)."""
+    age_ms = now_ms - (indexed.listing.started_ns // 1_000_000 if indexed.listing else 0)
+    return not -_SKEW_MS < age_ms < PART_AGE_MS - _SKEW_MS
 
 
 class Commit(Writes):
@@ -83,7 +92,11 @@ class Commit(Writes):
             journals.setdefault(run, []).append(entry)
         for run, entries in journals.items():
             self.add_each("RPUSH", keys.journal(workflow_id, run), "list", entries)
-            if run > before.run and name_trace is not None and (begun := read_beginning(entries)) is not None:
+            if (
+                run > before.run
+                and name_trace is not None
+                and (begun := read_beginning(entries, workflow_id)) is not None
+            ):
                 self.add_trace(workflow_id, run, name_trace(workflow_id, *begun))
         self._add_held(workflow, changes)
         if changes.pages:
@@ -181,10 +194,11 @@ class Commit(Writes):
 
     def _add_schedules(self, workflow_id: str, changes: Changes, before: Indexed, after: Indexed, now_ms: int) -> None:
         keys, member = self._keys, workflow_id
+        goes_on = before.running and after.running and before.run == after.run
         parts = any(not last for _, _, last in changes.exports)
-        if after.running and (parts or (after.run, True) != (before.run, before.running)):
+        if after.running and (parts or (_comes_of_age_unseen(after, now_ms) and not goes_on)):
             self.add("ZADD", keys.open, "zset", str(now_ms + PART_AGE_MS), member)
-        elif before.running and not after.running:
+        elif before.running and not goes_on and (before.in_parts or _comes_of_age_unseen(before, now_ms)):
             self.add("ZREM", keys.open, "zset", member)
         for run in [*changes.carried, *(run for run, _, last in changes.exports if last)]:
             self.add("ZADD", keys.ended, "zset", str(UNDELIVERED), run_member(workflow_id, run))

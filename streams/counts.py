@@ -6,7 +6,7 @@ from typing import NamedTuple
 from streams.client import Client
 from streams.errors import or_else
 from streams.histogram import LONG_SECONDS
-from streams.keys import Keys
+from streams.keys import Keys, PartitionKeys
 from streams.scripts import COUNT
 
 
@@ -47,6 +47,21 @@ def count_states(client: Client, keys: Keys, partitions: int, now_ms: int) -> Co
         for place, name in enumerate(names):
             _add(counts, name.decode(errors="replace"), answer[place * width : (place + 1) * width])
     return counts
+
+
+def find_running(client: Client, owned: Sequence[PartitionKeys]) -> list[list[bytes]]:
+    """The indexes of running workflows, by start, that each partition has. Raises redis.RedisError."""
+    replies = client.call_all((("SMEMBERS", one.indexes) for one in owned), raise_on_error=False)
+    return [
+        [one.index(name) for name in sorted(or_else(reply, [])) if name.startswith(b"listed:running:")]
+        for one, reply in zip(owned, replies, strict=True)
+    ]
+
+
+def count_running(client: Client, keys: Keys, partitions: int) -> int:
+    """How many workflows have begun and not ended. Raises redis.RedisError."""
+    found = find_running(client, [keys.of(partition) for partition in range(partitions)])
+    return sum(client.call_all(("ZCARD", index) for indexes in found for index in indexes))
 
 
 def _add(counts: Counts, name: str, found: Sequence[int | bytes]) -> None:

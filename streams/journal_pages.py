@@ -38,7 +38,7 @@ def read_journal_page(
         if not entries:
             break
         try:
-            records += map(decode_record, entries)
+            records += (decode_record(entry, workflow_id) for entry in entries)
         except UNREADABLE_ENTRY as error:
             raise SnapshotError(f"the journal cannot be read: {error}") from None
         size += sum(map(len, entries))

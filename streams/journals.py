@@ -28,11 +28,14 @@ class OpenJournal:
     `size` says how many bytes were read so far, `bookmark` up to where.
     """
 
-    def __init__(self, client: Client, key: bytes, mark: Bookmark, first: Sequence[bytes], *, more: bool) -> None:
+    def __init__(
+        self, client: Client, key: bytes, workflow_id: str, mark: Bookmark, first: Sequence[bytes], *, more: bool
+    ) -> None:
         self.bookmark = mark
         self.size = sum(map(len, first))
         self._client = client
         self._key = key
+        self._workflow_id = workflow_id
         self._first = first
         self._more = more
         self._read = 0
@@ -54,7 +57,7 @@ class OpenJournal:
         more = self._more
         while entries:
             try:
-                yield from map(decode_record, entries)
+                yield from (decode_record(entry, self._workflow_id) for entry in entries)
             except UNREADABLE_ENTRY as error:
                 raise SnapshotError(f"the journal cannot be read: {error}") from None
             mark = self.bookmark
@@ -86,9 +89,9 @@ def open_journals(
     places = [keys.of(partition_of(name, partitions)).journal(name, run) for name, run in runs]
     replies = client.call_all(["LRANGE", place, 0, _FIRST - 1] for place in places)
     found: list[OpenJournal | SnapshotError | None] = []
-    for place, (_, run), entries in zip(places, runs, replies, strict=True):
+    for place, (name, run), entries in zip(places, runs, replies, strict=True):
         try:
-            found.append(_begin(client, place, run, entries) if entries else None)
+            found.append(_begin(client, place, name, run, entries) if entries else None)
         except SnapshotError as error:
             found.append(error)
     return found
@@ -103,9 +106,9 @@ def reopen_journal(client: Client, keys: Keys, partitions: int, workflow_id: str
     entries = client.call("LRANGE", key, mark.entries - 1, mark.entries + _FIRST - 1)
     if not entries or entries[0] != mark.last:
         return None
-    return OpenJournal(client, key, mark, entries[1:], more=len(entries) == _FIRST + 1)
+    return OpenJournal(client, key, workflow_id, mark, entries[1:], more=len(entries) == _FIRST + 1)
 
 
-def _begin(client: Client, key: bytes, run: int, entries: Sequence[bytes]) -> OpenJournal:
+def _begin(client: Client, key: bytes, workflow_id: str, run: int, entries: Sequence[bytes]) -> OpenJournal:
     mark = Bookmark(run, decode_header(entries[0]), 1, entries[0])
-    return OpenJournal(client, key, mark, entries[1:], more=len(entries) == _FIRST)
+    return OpenJournal(client, key, workflow_id, mark, entries[1:], more=len(entries) == _FIRST)

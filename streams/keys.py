@@ -35,13 +35,13 @@ class Keys:
 
 
 class PartitionKeys:
-    """The keys of one partition: streams `events`, `outbox`, `dead`, `refused`; sorted sets `open` (scored by when
-    the next part is due, ms), `ended` (by when the trace was delivered, ms), `held` (by when waiting ends, ms),
-    `deadlines` (by due time, ms; what fired and has not been applied yet stands far beyond) and `parked` (events of
-    machines that are not loaded); a stream `messages` to workflows of any partition that are to be delivered; a
-    stream `changes` of what was committed last; the set `indexes` with the names of the indexes that there are
-    (streams/indexes.py); the hash `troubles` with what is wrong with polling, by workflow (streams/troubles.py);
-    and keys of single workflows."""
+    """The keys of one partition: streams `events`, `outbox`, `dead`, `refused`; sorted sets `open` (runs that are sent
+    in parts, by when the next part is due, ms), `ended` (by when the trace was delivered, ms), `held` (by when
+    waiting ends, ms), `deadlines` (by due time, ms; what fired and has not been applied yet stands far beyond) and
+    `parked` (events of machines that are not loaded); a stream `messages` to workflows of any partition that are to
+    be delivered; a stream `changes` of what was committed last; the set `indexes` with the names of the indexes
+    that there are (streams/indexes.py); the hash `troubles` with what is wrong with polling, by workflow
+    (streams/troubles.py); and keys of single workflows."""
 
     def __init__(self, tag: bytes) -> None:
         self.tag = tag

@@ -46,7 +46,7 @@ def look_up(client: Client, keys: Keys, partitions: int, workflow_id: str, most_
         return None
     view = WorkflowView(workflow_id, partition, decode_snapshot(stored))
     if view.snapshot.run == _FIRST:
-        beginning = read_beginning(or_else(head, []))
+        beginning = read_beginning(or_else(head, []), workflow_id)
     else:
         (beginning,) = read_beginnings(client, [(owned, workflow_id, view.snapshot.run)])
     children = [found.position.workflow_id.decode(errors="replace") for found in listed.merge(replies, most_children)]

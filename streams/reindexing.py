@@ -8,7 +8,8 @@ from machines.errors import SnapshotError
 from streams.batch import Folder
 from streams.beginnings import name_traces
 from streams.client import Client
-from streams.commit import Commit
+from streams.commit import PART_AGE_MS, Commit
+from streams.counts import find_running
 from streams.indexes import list_as
 from streams.keys import Keys, PartitionKeys, split_run_member
 from streams.lease import Lease
@@ -40,6 +41,7 @@ class Reindexing:
         etag, indexed = self._client.call("HMGET", keys.meta, "etag", "indexed")
         if etag == indexed:
             return
+        self._note_running(partition, keys, lease)
         self._clear(partition, keys, lease)
         workflow_ids, runs = self._list(keys)
         for page in _pages(workflow_ids):
@@ -50,6 +52,17 @@ class Reindexing:
         commit.add("HSET", keys.meta, "hash", "indexed", lease.etag)
         self._folder.commit(partition, commit, lease.cursor)
         logger.info("the indexes of partition %d were made anew for %d workflows", partition, len(workflow_ids))
+
+    def _note_running(self, partition: int, keys: PartitionKeys, lease: Lease) -> None:
+        """Keep the names of running workflows: the indexes that have them are cleared."""
+        (indexes,) = find_running(self._client, [keys])
+        for index in indexes:
+            flat = self._client.call("ZRANGE", index, 0, -1, "WITHSCORES")
+            for page in _pages(list(zip(flat[::2], flat[1::2], strict=True))):
+                commit = Commit(keys, lease)
+                due = [part for member, start in page for part in (str(int(float(start)) + PART_AGE_MS), member)]
+                commit.add("ZADD", keys.open, "zset", "NX", *due)
+                self._folder.commit(partition, commit, lease.cursor)
 
     def _clear(self, partition: int, keys: PartitionKeys, lease: Lease) -> None:
         names = sorted(self._client.call("SMEMBERS", keys.indexes))

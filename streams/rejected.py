@@ -69,7 +69,7 @@ def _read_records(client: Client, keys: Keys, view: WorkflowView) -> Iterator[Re
     while entries := client.call("LRANGE", key, start, start + PAGE - 1):
         for entry in entries:
             try:
-                yield decode_record(entry)
+                yield decode_record(entry, view.id)
             except UNREADABLE as error:
                 raise SnapshotError(f"the journal of workflow {view.id} cannot be read: {error}") from None
         start += len(entries)

@@ -62,7 +62,7 @@ def read_journal(
             return None
         run = view.snapshot.run
     entries = client.call("LRANGE", keys.of(partition).journal(workflow_id, run), 0, -1)
-    return decode_journal(entries) if entries else None
+    return decode_journal(entries, workflow_id) if entries else None
 
 
 def _view(workflow_id: str, partition: int, stored: bytes | None) -> WorkflowView | None:

@@ -10,6 +10,7 @@ from machines.changes import Limits
 from machines.interpreter import FAULTS
 from machines.run import Interpreters
 from machines.workflow import Workflow
+from streams.ageing import Ageing
 from streams.archiving import Archive
 from streams.arrivals import Arrivals
 from streams.batch import Folder
@@ -58,6 +59,7 @@ class Upkeep:
         self._limits = limits
         self._retention_ms = retention_ms
         self._arrivals = Arrivals(client, keys)
+        self._ageing = Ageing(client, keys, folder)
         self._firing = Firing(keys, folder, residence)
         self._retention = Retention(client, keys, folder, residence, archive)
         self._others_ms = 0
@@ -71,13 +73,13 @@ class Upkeep:
         In `full` partitions only what leaves Redis is seen to: all else may make more traces.
         """
         self._firing.behind = False
+        failed = self._ageing.step(leases, full, now_ms)
         listed = self._list(leases, now_ms, full)
         replies = self._client.call_all(
             (["ZRANGEBYSCORE", key, "-inf", until_ms, "LIMIT", 0, BATCH] for _, key, until_ms, _ in listed),
             raise_on_error=False,
         )
         more = False
-        failed: dict[int, Exception] = {}
         for (partition, key, until_ms, see_to), members in zip(listed, replies, strict=True):
             try:
                 if isinstance(members, redis.ResponseError):
@@ -172,6 +174,9 @@ class Upkeep:
         for member in members:
             commit.add("ZADD", keys.open, "zset", "XX", str(now_ms + PART_AGE_MS), member)
         workflows = load_listed(self._residence, partition, members, commit, keys.open, now_ms)
+        for workflow in workflows:
+            if workflow.snapshot.status != "running":
+                commit.add("ZREM", keys.open, "zset", workflow.subject)
         grown = [workflow for workflow in workflows if workflow.snapshot.pending_spans]
         changed = self._change(partition, grown, Workflow.export_part)
         self._folder.touch(partition, lease, list(changed), list(changed.values()), now_ms, commit)

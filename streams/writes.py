@@ -28,7 +28,7 @@ class Writes:
         if command == "ZREM":
             for member in map(_encoded, arguments):
                 self.unrank(key, member)
-        elif command == "ZADD" and arguments[0] != "XX":
+        elif command == "ZADD" and arguments[0] not in ("XX", "NX"):
             for score, member in zip(arguments[::2], map(_encoded, arguments[1::2]), strict=True):
                 self.rank(key, member, score)
         elif command == "HDEL":

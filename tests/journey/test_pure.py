@@ -119,7 +119,7 @@ def told(workflows: Mapping[str, Workflow]) -> list[ReceivedSpan]:
         for run, line in workflow.changes.journal:
             journals.setdefault(run, []).append(line)
         for journal in journals.values():
-            header, records = decode_journal(journal)
+            header, records = decode_journal(journal, subject)
             spans = plan(NAMESPACE, subject, header, records).spans
             encoded += [encode_span(keep_within(SpanLimits(), span)) for span in spans]
     return decode_request(Envelope(describe_resource(NAMESPACE)).wrap(encoded))

@@ -77,7 +77,7 @@ def recorded_runs(workflows: dict[str, Workflow]) -> Iterator[RecordedRun]:
         for run, entry in workflow.changes.journal:
             journals.setdefault(run, []).append(entry)
         for journal in journals.values():
-            yield RecordedRun(subject, *decode_journal(journal), 0)
+            yield RecordedRun(subject, *decode_journal(journal, subject), 0)
 
 
 def read_whole(lines: list[Line | LineError]) -> Iterator[RecordedRun]:

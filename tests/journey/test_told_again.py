@@ -99,7 +99,7 @@ def _journals(workflow: Workflow) -> dict[int, tuple[Header, list[Record]]]:
     journals: dict[int, list[bytes]] = {}
     for run, entry in workflow.changes.journal:
         journals.setdefault(run, []).append(entry)
-    return {run: decode_journal(entries) for run, entries in journals.items()}
+    return {run: decode_journal(entries, workflow.subject) for run, entries in journals.items()}
 
 
 def _export(

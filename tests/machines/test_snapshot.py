@@ -210,14 +210,14 @@ def test_a_journal_reads_back_as_it_was() -> None:
         Record(make_event("t", data={"a": 1}), "applied", ["+a", "-a", "*b"], None, "ok"),
         Record(make_event("t", at=1), "rejected", [], "why"),
     ]
-    assert decode_journal([encode_entry(header), *map(encode_entry, records)]) == (header, records)
+    assert decode_journal([encode_entry(header), *map(encode_entry, records)], "w") == (header, records)
 
 
 def test_a_journal_that_cannot_be_read_says_why() -> None:
     newer = Header(JOURNAL_FORMAT + 1, "m", 1, 1, [], "complete", "own")
     with pytest.raises(SnapshotError, match="the journal has format 4, this version of Longspan reads up to 3"):
-        decode_journal([encode_entry(newer)])
+        decode_journal([encode_entry(newer)], "w")
     header = encode_entry(Header(JOURNAL_FORMAT, "m", 1, 1, [], "complete", "own"))
     for rubbish in (b"\x80", b"\x91\x9d\xa2\xff\xfe", b""):
         with pytest.raises(SnapshotError, match="the journal cannot be read: "):
-            decode_journal([header, rubbish])
+            decode_journal([header, rubbish], "w")

@@ -42,4 +42,4 @@ def test_the_trace_state_of_the_format_before_goes_on_with_the_version_of_the_he
 def test_journals_from_before_moves_existed_are_read_as_they_were() -> None:
     entries = stored(HEAD, [RECORDS[0]])
     short = msgspec.msgpack.encode(msgspec.msgpack.decode(entries[1])[:5])
-    assert decode_journal([entries[0], short]) == decode_journal(entries)
+    assert decode_journal([entries[0], short], "o-1") == decode_journal(entries, "o-1")

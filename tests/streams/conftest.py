@@ -13,6 +13,7 @@ from tests.support.servers import Server
 
 # What must hold on a cluster too, while its slots move.
 CONTRACT = {
+    "test_ageing",
     "test_commit",
     "test_crash",
     "test_counts",

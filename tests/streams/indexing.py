@@ -30,7 +30,7 @@ def assert_indexed(site: Site) -> None:
             elif kind == b"journal":
                 run, _, subject = rest.partition(b":")
                 workflow_id = subject.decode()
-                header, records = decode_journal(site.client.call("LRANGE", name, 0, -1))
+                header, records = decode_journal(site.client.call("LRANGE", name, 0, -1), workflow_id)
                 digits = bytes.fromhex(name_trace(workflow_id, header, records[0]))
                 runs.add((site.of(workflow_id).traces(digits), trace_member(digits, workflow_id, int(run))))
         found: dict[bytes, dict[bytes, float]] = {}

@@ -168,7 +168,7 @@ class Protocol(RuleBasedStateMachine):
                 told[item.workflow_id] = item.entries
         for subject in LIVES:
             journal = self._client.call("LRANGE", self._own.journal(subject, 1), 0, -1)
-            ids = [record.event.id for record in decode_journal(journal)[1]] if journal else []
+            ids = [record.event.id for record in decode_journal(journal, subject)[1]] if journal else []
             assert ids == _once(folded, subject)
             assert told[subject] == len(journal)
         waiting = [

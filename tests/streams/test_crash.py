@@ -75,8 +75,9 @@ def told(site: Site) -> dict[str, object]:
         tag, _, kind = name.partition(b"}:")
         label = f"{tag.rpartition(b'{')[2].decode()} {kind.decode()}"
         if kind.startswith(b"journal"):
+            subject = kind.decode().split(":", 2)[2]
             header, *records = site.client.call("LRANGE", name, 0, -1)
-            found[label] = [header, *(plain(decode_record(record).event) for record in records)]
+            found[label] = [header, *(plain(decode_record(record, subject).event) for record in records)]
         elif kind.startswith(b"workflow"):
             snapshot = decode_snapshot(bytes(site.client.call("GET", name)))
             found[label] = replace(snapshot, pending_bytes=0)  # of a progressive run: how it was cut into commits

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from streams.counts import find_running
 from streams.errors import FencedError
 from streams.reindexing import Reindexing
 from streams.worker import Worker
@@ -31,6 +32,9 @@ def forget_indexes(site: Site) -> None:
     with site.still:
         for partition in range(PARTITIONS):
             keys = site.keys.of(partition)
+            for index in find_running(site.client, [keys])[0]:
+                for member in site.client.call("ZRANGE", index, 0, -1):
+                    site.client.call("ZADD", keys.open, site.now_ms, member)
             for name in (*map(keys.index, site.client.call("SMEMBERS", keys.indexes)), keys.indexes):
                 site.client.delete(name)
             for name in list(site.client.scan_iter(match=f"{keys.tag.decode()}traces:*")):

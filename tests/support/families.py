@@ -107,7 +107,7 @@ class Families:
 
     def journal(self, subject: str, run: int = 1) -> tuple[Header, list[Record]]:
         """Header and records of a run."""
-        return decode_journal(self.journals[subject, run])
+        return decode_journal(self.journals[subject, run], subject)
 
     def told(self, subject: str, run: int = 1) -> list[tuple[str, str]]:
         """Last part of the type, and result, of each record of a run."""

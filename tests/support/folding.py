@@ -149,7 +149,7 @@ class Folding:
 
     def journal(self, run: int | None = None) -> tuple[Header, list[Record]]:
         """Header and records of a run, the latest unless given."""
-        return decode_journal(self._journals[run or self.snapshot.run])
+        return decode_journal(self._journals[run or self.snapshot.run], self.workflow.subject)
 
     def last(self) -> Record:
         """The last record of the latest run."""
