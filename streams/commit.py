@@ -34,6 +34,11 @@ class Indexed(msgspec.Struct, frozen=True):
     parked: bool
     listing: Listing | None
 
+    @property
+    def schedule(self) -> tuple[object, ...]:
+        """All but the listing and what is sent."""
+        return self.run, self.running, self.expires_ms, self.due_ms, self.parked
+
 
 def index(workflow: Workflow, limits: Limits) -> Indexed:
     """What the indexes are to say of a workflow."""
@@ -98,10 +103,12 @@ class Commit(Writes):
                 and (begun := read_beginning(entries, workflow_id)) is not None
             ):
                 self.add_trace(workflow_id, run, name_trace(workflow_id, *begun))
-        self._add_held(workflow, changes)
+        if changes.held or changes.rewrite_held:
+            self._add_held(workflow, changes)
         if changes.pages:
             self._add_pages(keys.seen(workflow_id), changes, len(workflow.pages))
-        self._add_schedules(workflow_id, changes, before, after, now_ms)
+        if changes.exports or changes.carried or before.schedule != after.schedule:
+            self._add_schedules(workflow_id, changes, before, after, now_ms)
         self.index(workflow_id, before.listing, after.listing)
         self._exports.extend(OutboxItem(workflow_id, *export) for export in changes.exports)
         self.endings += changes.endings

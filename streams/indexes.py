@@ -6,6 +6,7 @@ innermost active state that is; `attr:<name>` and `children` hold text, start an
 """
 
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -54,10 +55,10 @@ def differences(
 ) -> tuple[Collection[Entry], dict[Entry, int]]:
     """The entries to take away, and those to put in or move, with their scores."""
     member = workflow_id.encode()
-    old, new = _ranked(member, before), _ranked(member, after)
-    if before is None or after is None or _texts(before) != _texts(after):
-        old |= dict.fromkeys(_spelled(member, before), 0)
-        new |= dict.fromkeys(_spelled(member, after), 0)
+    if before is not None and after is not None and _elsewhere(before) == _elsewhere(after):
+        old, new = _within(member, before), _within(member, after)
+    else:
+        old, new = dict(_entries(member, before)), dict(_entries(member, after))
     gone = [entry for entry in old if entry not in new]
     return gone, {entry: score for entry, score in new.items() if old.get(entry) != score}
 
@@ -96,26 +97,31 @@ def _dots(path: str) -> Iterator[int]:
         place = path.find(".", place + 1)
 
 
-def _ranked(member: bytes, listing: Listing | None) -> dict[Entry, int]:
-    if listing is None:
-        return {}
-    name = f"listed:{listing.status}:{listing.machine}".encode()
-    ranked = {(name, member): listing.started_ns // _NANOSECONDS}
-    for path, entered_ns in innermost(listing.states).items():
-        ranked[f"in:{listing.machine}:{path}".encode(), member] = entered_ns // _NANOSECONDS
-    return ranked
+def _elsewhere(listing: Listing) -> tuple[object, ...]:
+    """All that entries depend on but those of states: of most events only these change."""
+    return listing.machine, listing.status, listing.started_ns, listing.attributes, listing.parent
 
 
-def _texts(listing: Listing) -> tuple[object, ...]:
-    return listing.started_ns, listing.attributes, listing.parent
+@lru_cache(1_000)
+def _state_index(machine: str, path: str) -> bytes:
+    return f"in:{machine}:{path}".encode()
 
 
-def _spelled(member: bytes, listing: Listing | None) -> Iterator[Entry]:
+def _within(member: bytes, listing: Listing) -> dict[Entry, int]:
+    return {
+        (_state_index(listing.machine, path), member): entered_ns // _NANOSECONDS
+        for path, entered_ns in innermost(listing.states).items()
+    }
+
+
+def _entries(member: bytes, listing: Listing | None) -> Iterator[tuple[Entry, int]]:
     if listing is None:
         return
     started_ms = listing.started_ns // _NANOSECONDS
+    yield (f"listed:{listing.status}:{listing.machine}".encode(), member), started_ms
+    yield from _within(member, listing).items()
     if listing.parent is not None:
-        yield CHILDREN, spell(listing.parent, started_ms) + member
+        yield (CHILDREN, spell(listing.parent, started_ms) + member), 0
     for name, value in listing.attributes.items():
         for text in searched_texts(value):
-            yield f"attr:{name}".encode(), spell(text, started_ms) + member
+            yield (f"attr:{name}".encode(), spell(text, started_ms) + member), 0
