@@ -44,7 +44,8 @@ def rows(pending: int, due: int) -> list[Row]:
         Row("load_events", "a long load: events", "{:,.0f}", ""),
         Row("resident_first", "the same: resident memory in its first tenth", "{:.0f} MB", ""),
         Row("resident_growth", "the same: in its last tenth, to the first", "{:.3f}", "1.05"),
-        Row("scale_out", f"{WORKERS} workers to one, by processor time for an event", "{:.2f}", "1.8"),
+        Row("scale_out", f"{WORKERS} workers to one, events in their partitions, by processor time", "{:.2f}", "1.8"),
+        Row("scale_routed_too", "the same from the ingress stream, with the one router", "{:.2f}", ""),
         Row("scale_busiest", "the same, by the busiest of their processes", "{:.2f}", ""),
         Row("scale_wall", "the same, by the clock, on the cores of this machine", "{:.2f}", ""),
     ]

@@ -4,7 +4,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from streams.client import connect
+from streams.ingress import Router
 from streams.keys import Keys
+from streams.layout import read_partitions
 from tests.bench.figures import Figures
 from tests.bench.measurement import PATIENCE_SECONDS, WARM, Bench, Run
 from tests.bench.processes import started
@@ -14,28 +17,30 @@ WORKERS = 2
 
 
 def measure(bench: Bench, prefix: str, rounds: int, workflows: int, tell: Callable[[str], None]) -> Figures:
-    """One worker, then WORKERS, round after round.
+    """One worker, then WORKERS, round after round: with all events in their partitions already, and in the ingress
+    stream.
 
     `scale_out` is what WORKERS would do to one if none shared a core with anything: how many times the work of one
-    fits into their time, from the processor time of all processes of theirs for an event.
+    fits into their time, from the processor time of all processes of theirs for an event. `scale_routed_too` is that
+    with the router's work, and batches as small as it makes them.
     """
     figures = Figures()
     for number in range(rounds):
-        one = _run(bench, f"{prefix}-one-{number}", 1, workflows)
-        more = _run(bench, f"{prefix}-more-{number}", WORKERS, workflows)
-        figures.add("scale_cpu_one", _workers_us(one))
-        figures.add("scale_cpu_more", _workers_us(more))
-        figures.add("scale_out", WORKERS * _workers_us(one) / _workers_us(more))
+        for name, routed in (("scale_out", True), ("scale_routed_too", False)):
+            one = _run(bench, f"{prefix}-{name}-one-{number}", 1, workflows, routed=routed)
+            more = _run(bench, f"{prefix}-{name}-more-{number}", WORKERS, workflows, routed=routed)
+            figures.add(name, WORKERS * _workers_us(one) / _workers_us(more))
+            told = "folding" if routed else "routing and folding"
+            tell(
+                f"{WORKERS} workers to one, {told}, round {number + 1} of {rounds}: {figures[name][-1]:.2f} by "
+                f"processor time; us of one: {_told(one)}; of {WORKERS}: {_told(more)}"
+            )
         figures.add("scale_busiest", one.cpu_us["worker"] / max(_of_each(more, "worker")))
         figures.add("scale_wall", more.events_per_second / one.events_per_second)
-        tell(
-            f"{WORKERS} workers to one, round {number + 1} of {rounds}: {figures['scale_out'][-1]:.2f} by processor "
-            f"time, {figures['scale_wall'][-1]:.2f} by the clock; us of one: {_told(one)}; of {WORKERS}: {_told(more)}"
-        )
     return figures
 
 
-def _run(bench: Bench, prefix: str, workers: int, workflows: int) -> Run:
+def _run(bench: Bench, prefix: str, workers: int, workflows: int, *, routed: bool) -> Run:
     command, environment, stream = bench.longspan(prefix)
     bench.collector.clear()
     with ExitStack() as stack:
@@ -50,9 +55,20 @@ def _run(bench: Bench, prefix: str, workers: int, workflows: int) -> Run:
         for group in groups:
             group.freeze()
         bench.append(stream, backlog)
+        if routed:
+            _route(bench, prefix)
         run = bench.clocked(groups, workflows * EVENTS_PER_WORKFLOW, (WARM + workflows) * SPANS_PER_WORKFLOW)
     bench.check_spans(prefix, (WARM + workflows) * SPANS_PER_WORKFLOW)
     return run
+
+
+def _route(bench: Bench, prefix: str) -> None:
+    """Move everything to its partition, as the router of a worker does."""
+    with connect(bench.server.url) as client:
+        keys = Keys(prefix)
+        router = Router(client, keys, read_partitions(client, keys) or 0)
+        while router.step(0):
+            pass
 
 
 def _told(run: Run) -> str:

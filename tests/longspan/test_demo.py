@@ -43,7 +43,7 @@ def test_it_goes_on_where_it_was_and_shows_the_traces(settings: dict[str, str], 
         assert httpx.get(url).headers["content-type"].startswith("text/html")
         assert {workflow["machine"] for workflow in httpx.get(f"{url}/workflows").json()["workflows"]}
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(20) == 0
+        assert demo.wait(60) == 0
     assert "goes on where it was" in log.read_text()
     again = longspan("demo", "--once", "--workflows", "3", "--speed", "2000", settings=settings, seconds=180)
     assert again.returncode == 0, again.stdout + again.stderr
@@ -61,7 +61,7 @@ def test_a_second_demo_on_the_same_data_is_refused(settings: dict[str, str], tmp
         assert second.returncode == 2
         assert "another demo runs already" in second.stderr
         demo.send_signal(signal.SIGINT)
-        demo.wait(20)
+        demo.wait(60)
 
 
 def test_the_same_seed_plays_the_same_and_some_of_it_goes_wrong() -> None:
