@@ -36,7 +36,7 @@ def test_once_plays_its_workflows_and_every_span_comes_exactly_once(settings: di
 
 def test_it_goes_on_where_it_was_and_shows_the_traces(settings: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with running("demo", "--workflows", "3", "--speed", "600", settings=settings, log=log) as demo:
+    with running("demo", "--workflows", "3", "--speed", "60", settings=settings, log=log) as demo:
         wait_for(lambda: "running" in log.read_text(), 60)
         first, url, *_ = log.read_text().split()  # what is said first is where the page is
         assert first == "open"
