@@ -61,7 +61,7 @@ def url(valkey_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 }
             )
     wrong = {b"type": b"com.example.risk.submitted", b"subject": b"wf-43", b"time": b"noon"}
-    site.emit(*({b"id": name} | wrong for name in (b"x-1", b"x-2")))
+    site.emit(*({b"id": b"x-%d" % number} | wrong for number in range(9)))  # examples take some away
     site.settle(site.worker(catalog=catalog))
     site.now_ms += 60_000
     service = make_service(
