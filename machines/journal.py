@@ -68,7 +68,22 @@ class _Brief(msgspec.Struct, frozen=True, array_like=True, gc=False):
     steps: list[str]
 
 
+class _FirstBrief(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What builds of 0.5.0 wrote at first: with the subject, and the position as it is. Only read."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time_ns: int
+    data: str | None
+    ms: int
+    number: int
+    steps: list[str]
+
+
 _BRIEFLY = b"\x98"  # how a brief record begins, an array of eight; one in full has fewer elements
+_BRIEFLY_AT_FIRST = b"\x99"  # an array of nine
 _INTEGER_LIMIT = 2**63
 _NANOSECONDS = 1_000_000  # in a millisecond
 
@@ -77,6 +92,7 @@ _format = msgspec.msgpack.Decoder(_Format)
 _header = msgspec.msgpack.Decoder(Header)
 _record = msgspec.msgpack.Decoder(Record)
 _brief = msgspec.msgpack.Decoder(_Brief)
+_first_brief = msgspec.msgpack.Decoder(_FirstBrief)
 encode_entry = _encoder.encode
 UNREADABLE_ENTRY = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -117,6 +133,11 @@ def encode_record(record: Record) -> bytes:
 
 def decode_record(entry: bytes, workflow_id: str) -> Record:
     """A record as it was before it was stored, briefly or in full. Raises one of UNREADABLE_ENTRY."""
+    if entry[:1] == _BRIEFLY_AT_FIRST:
+        first = _first_brief.decode(entry)
+        position = f"{first.ms}-{first.number}"
+        event = Event(first.id, first.source, first.type, first.subject, None, first.time_ns, first.data, position)
+        return Record(event, "applied", first.steps)
     if entry[:1] != _BRIEFLY:
         return _record.decode(entry)
     brief = _brief.decode(entry)

@@ -76,6 +76,14 @@ def test_no_record_in_full_is_taken_for_a_brief_one() -> None:
     assert len(full) < len(msgspec.msgpack.decode(encode_record(PLAIN)))
 
 
+def test_brief_records_as_they_were_at_first_are_read() -> None:
+    event = PLAIN.event
+    ms, number = map(int, event.position.split("-"))
+    about = [event.id, event.source, event.type, event.subject, event.time_ns, event.data]
+    entry = msgspec.msgpack.encode([*about, ms, number, PLAIN.steps])
+    assert decode_record(entry, event.subject) == PLAIN
+
+
 def test_a_run_that_began_in_an_older_format_goes_on_in_it() -> None:
     folding = Folding(make_machine(DOOR))
     folding.send("com.x.built")
