@@ -100,7 +100,7 @@ def fan_out(count: int, *, name: str = "o-1", carried: bool = True, end: float =
 @st.composite
 def families(draw: st.DrawFn, name: str = "o-1", depth: int = 2, place: Place | None = None) -> Kin:
     """A run that has ended, with its children, all of which are carried; at most `depth` levels of them."""
-    head, records = draw(journals().filter(lambda journal: bool(journal[1][-1].outcome)))
+    head, records = draw(journals(ended=True))
     if place is not None:
         head = header("shard", attributes=tuple(head.attributes), trace=head.trace)
         records = placed(records, place)

@@ -72,9 +72,9 @@ def _entering(path: str) -> list[str]:
 
 
 @st.composite
-def journals(draw: st.DrawFn) -> tuple[Header, list[Record]]:
+def journals(draw: st.DrawFn, *, ended: bool = False) -> tuple[Header, list[Record]]:
     """A run that wanders over TREE with skewed clocks, rejections, failures, moves to other versions, attributes and
-    callers; ended or not."""
+    callers; `ended`, or ended or not."""
     head = header(
         run=draw(st.integers(1, 2)),
         attributes=("amount", "region"),
@@ -84,11 +84,13 @@ def journals(draw: st.DrawFn) -> tuple[Header, list[Record]]:
     records: list[Record] = []
     active: list[str] = []
     count = draw(st.integers(1, 12))
-    ends = draw(st.booleans())
+    ends = ended or draw(st.booleans())
     for number in range(count):
         steps: list[str] = []
         result: Result = "applied"
-        kind = draw(st.sampled_from(["move", "move", "move", "pass", "stay", "rejected", "late"])) if number else "move"
+        applied = ended and number == count - 1
+        kinds = ["move", "move", "move", "pass", "stay", *([] if applied else ["rejected", "late"])]
+        kind = draw(st.sampled_from(kinds)) if number else "move"
         if kind in ("rejected", "late"):
             result = kind  # type: ignore[assignment]  # mypy takes the sample for any text
         elif kind in ("move", "pass"):
