@@ -9,12 +9,13 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from longspan.carrier_process import CarrierProcess
 from longspan.endpoint import read_endpoint
 from longspan.errors import WRONG_USE
-from longspan.exporter_process import ExporterProcess
 from longspan.memory import collect_seldom
 from longspan.settings import Settings
 from longspan.store import Store, open_store
+from longspan.threads import take_turns
 
 if TYPE_CHECKING:
     from longspan.health import Health
@@ -24,27 +25,25 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("longspan.worker")
 
-SWITCH_SECONDS = 0.0005  # a thread whose answer from Redis has come waits no longer for the one that works
-
 
 def run(settings: Settings, catalog: "Catalog") -> None:
     """Work until a signal comes. Raises EmbeddedServerError, StreamsError and redis.RedisError at the start."""
     store = open_store(settings)
-    os.nice(settings.nice)  # behind the embedded server's start and before the exporter's, which inherits it
+    os.nice(settings.nice)  # behind the embedded server's start and before the carrier's, which inherits it
     from streams.layout import settle_partitions
     from streams.persistence import Persistence, when_loaded
     from streams.server_check import check_server
 
     stop = threading.Event()
-    exporter = ExporterProcess(store.url, give_up=stop.set)
-    _end_by_signal(stop, exporter)
+    carrier = CarrierProcess(store.url, give_up=stop.set)
+    _end_by_signal(stop, carrier)
     server = check_server(store.client)
     settle = partial(settle_partitions, store.client, store.keys, settings.partitions)
     partitions = when_loaded(settle, Persistence(logger, "the start"), stop)
     if partitions is None:
         store.client.close()
         return
-    exporter.start()
+    carrier.start()
     health: Health | None = None
     archiving: Archiving | None = None
     try:
@@ -57,20 +56,20 @@ def run(settings: Settings, catalog: "Catalog") -> None:
             from longspan.health import start_health
             from longspan.readiness import Watched
 
-            watched = Watched(worker.statistics, worker.pressure, exporter, partitions, settings.namespace)
+            watched = Watched(worker.statistics, worker.pressure, carrier, partitions, settings.namespace)
             health = start_health(settings.health, watched, store)
         collect_seldom()
-        sys.setswitchinterval(SWITCH_SECONDS)
+        take_turns()
         worker.run(stop)
     finally:
         if health is not None:
             health.stop()
-        exporter.stop()
+        carrier.stop()
         if archiving is not None:
             archiving.stop()
         store.client.close()
     logger.info("stopped")
-    if exporter.exit_status == WRONG_USE:
+    if carrier.exit_status == WRONG_USE:
         sys.exit(WRONG_USE)
 
 
@@ -121,10 +120,10 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _end_by_signal(stop: threading.Event, exporter: ExporterProcess) -> None:
+def _end_by_signal(stop: threading.Event, carrier: CarrierProcess) -> None:
     def on_signal(number: int, _frame: Any) -> None:
         if stop.is_set():
-            exporter.kill()
+            carrier.kill()
             os._exit(128 + number)
         stop.set()
 

@@ -1,8 +1,5 @@
-"""What the exporter's process tells its parent of its work: a line of JSON on stdout when something has changed."""
+"""What is told of an exporter's work: counts of spans and requests, and how long requests took."""
 
-import os
-import stat
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -64,35 +61,8 @@ class Timed:
             self.took.observe(time.perf_counter() - began)
 
 
-class Reporter:
-    """Writes reports to the pipe that stdout is; where it is none, nobody asked."""
-
-    def __init__(self) -> None:
-        self._pipe: int | None = None
-        self._last = ExportReport()
-        if stat.S_ISFIFO(os.fstat(1).st_mode):
-            # A copy of its own, so that no program which a credential plug-in starts holds the pipe open.
-            self._pipe = os.dup(1)
-            os.set_blocking(self._pipe, False)
-            sys.stdout.flush()
-            os.dup2(2, 1)
-
-    def write(self, held: int, tally: "Tally", took: Histogram) -> None:
-        """Tell how things stand, if something has changed. A parent that does not read misses it, and no more."""
-        counts, seconds = tuple(took.counts), round(took.sum, 6)
-        report = ExportReport(held=held, request_counts=counts, request_seconds=seconds, **asdict(tally))
-        if self._pipe is None or report == self._last:
-            return
-        try:
-            os.write(self._pipe, msgspec.json.encode(report) + b"\n")
-        except OSError:
-            return
-        self._last = report
-
-
-def read_report(line: bytes) -> ExportReport | None:
-    """The report in a line; None where it is none."""
-    try:
-        return msgspec.json.decode(line, type=ExportReport)
-    except msgspec.DecodeError:
-        return None
+def report_exports(held: int, tally: "Tally", took: Histogram) -> ExportReport:
+    """How things stand with an exporter of `held` partitions."""
+    return ExportReport(
+        held=held, request_counts=tuple(took.counts), request_seconds=round(took.sum, 6), **asdict(tally)
+    )

@@ -1,25 +1,19 @@
-"""The exporter's process, `python -m longspan.exporting`: sends what the outbox holds until its stdin ends."""
+"""The exporter put together: it sends what the outbox holds to the endpoint that OTEL_* names."""
 
 import logging
 import os
 import random
-import signal
-import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from longspan.endpoint import read_endpoint
-from longspan.errors import FAILED, SettingsError
-from longspan.export_report import Reporter, Timed
-from longspan.failure import explain
-from longspan.logs import log_to_stderr
+from longspan.errors import SettingsError
+from longspan.export_report import ExportReport, Timed, report_exports
 from longspan.memory import collect_seldom
-from longspan.settings import Settings, read_settings
-from longspan.signin import as_exporter
-from longspan.store import open_store
-from longspan.tether import when_parent_ends
+from longspan.settings import Settings
+from longspan.store import Store
 
 if TYPE_CHECKING:
     from spans.answer import Answer
@@ -45,39 +39,24 @@ class Discarding:
         return Delivered()
 
 
-def main() -> int:
-    """Export until the parent ends; the exit status."""
-    # Ctrl-C reaches every process of a terminal: the parent decides when this one ends.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    stop = threading.Event()
-    when_parent_ends(stop.set)
-    reporter = Reporter()
-    try:
-        settings = read_settings(os.environ)
-        log_to_stderr(settings.log_level, settings.log_format)
-        _export(settings, stop, reporter)
-    except Exception as error:
-        failure = explain(error)
-        if failure is None:
-            logger.exception("the exporter failed")
-            return FAILED
-        logger.error("%s", failure.message)
-        return failure.exit_status
-    return 0
+def export(
+    settings: Settings,
+    store: Store,
+    partitions: int,
+    stop: threading.Event,
+    tell: Callable[[ExportReport], None],
+) -> None:
+    """Export until `stop` is set, and `tell` how things stand, every second at the latest where Redis answers.
 
-
-def _export(settings: Settings, stop: threading.Event, reporter: Reporter) -> None:
-    store = open_store(as_exporter(settings))
+    Raises SettingsError, redis.RedisError and StreamsError at the start.
+    """
     from opentelemetry.sdk.trace import SpanLimits
 
     from spans.errors import SpansError
     from spans.export import Exporter
     from streams.export_leases import ExportLeases
-    from streams.layout import settle_partitions
     from streams.outbox import Outbox
 
-    partitions = settle_partitions(store.client, store.keys, settings.partitions)
     try:
         limits = SpanLimits()
         sender = make_sender(settings)
@@ -99,7 +78,7 @@ def _export(settings: Settings, stop: threading.Event, reporter: Reporter) -> No
     collect_seldom()
 
     def report() -> None:
-        reporter.write(leases.held, exporter.tally, timed.took)
+        tell(report_exports(leases.held, exporter.tally, timed.took))
 
     ended = threading.Event()
     keeper = threading.Thread(target=leases.keep, args=(ended, report), name="leases")
@@ -112,7 +91,6 @@ def _export(settings: Settings, stop: threading.Event, reporter: Reporter) -> No
         _release(leases)
     sender.close()
     renewing.close()
-    store.client.close()
 
 
 def _release(leases: "ExportLeases") -> None:
@@ -144,7 +122,3 @@ def _steady_ms() -> int:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from api.exposition import counter, counters, gauge, gauges, histogram, histograms, identity, render
-from longspan.readiness import Exporter, Watched
+from longspan.export_report import ExportReport
+from longspan.readiness import Carrier, Watched
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -57,7 +58,7 @@ class Metrics:
         yield from _describe_process(self._watched)
         yield from _describe_work(statistics)
         yield from _describe_pressure(pressure, statistics.held)
-        yield from _describe_exporter(self._watched.exporter)
+        yield from _describe_carrier(self._watched.carrier)
         seen = self._survey()
         yield gauge("longspan_redis_up", "Whether Redis answered this scrape.", seen is not None)
         if seen is not None:
@@ -93,9 +94,8 @@ def _describe_process(watched: Watched) -> "Iterator[Metric]":
     yield gauge("longspan_partitions_held", "Partitions that this worker holds.", len(statistics.held))
     yield gauge("longspan_partitions_share", "Partitions that it should hold.", statistics.share or 0)
     yield gauge("longspan_workers", "Workers that share the partitions.", statistics.workers)
-    yield gauge("longspan_router_active", "Whether this worker routes.", statistics.routing)
     yield gauge("longspan_last_success_age_seconds", "Since the loop last went through without a fault.", idle_seconds)
-    faults = {("worker",): statistics.worker.faults, ("router",): statistics.router.faults}
+    faults = {("worker",): statistics.worker.faults, ("router",): watched.carrier.report.routing.faults}
     yield counters("longspan_redis_faults", "Turns that failed because of Redis.", ["role"], faults)
     yield counter("longspan_lease_losses", "Partitions that another worker took from this one.", statistics.lost)
 
@@ -124,11 +124,15 @@ def _describe_pressure(pressure: "Pressure", held: Iterable[int]) -> "Iterator[M
             yield gauge("longspan_redis_memory_limit_bytes", "Its maxmemory.", pressure.memory.limit)
 
 
-def _describe_exporter(exporter: Exporter) -> "Iterator[Metric]":
-    report, alive = exporter.report, exporter.is_alive()
-    yield gauge("longspan_exporter_up", "Whether its exporter's process runs.", alive)
-    if not alive:
-        return
+def _describe_carrier(carrier: Carrier) -> "Iterator[Metric]":
+    alive = carrier.is_alive()
+    yield gauge("longspan_router_active", "Whether this worker routes.", alive and carrier.report.routing.active)
+    yield gauge("longspan_exporter_up", "Whether its carrier runs, which exports and routes.", alive)
+    if alive:
+        yield from _describe_exporter(carrier.report.exporting)
+
+
+def _describe_exporter(report: ExportReport) -> "Iterator[Metric]":
     answers = report.unavailable_since_ms is None
     yield gauge("longspan_exporter_partitions_held", "Partitions that it exports.", report.held)
     yield gauge("longspan_endpoint_up", "Whether the endpoint took the last request.", answers)

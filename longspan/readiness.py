@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from api.findings import Finding
+from longspan.carrier_report import CarrierReport, RoutingReport
 from longspan.export_report import ExportReport
 from machines.instants import format_instant
 
@@ -17,10 +18,10 @@ STALE_SECONDS = 20.0
 NEARLY_FULL = 0.9
 
 
-class Exporter(Protocol):
-    """The exporter's process, and the last that it told of its work."""
+class Carrier(Protocol):
+    """The process that routes and exports, and the last that it told of its work."""
 
-    report: ExportReport
+    report: CarrierReport
 
     def is_alive(self) -> bool: ...
 
@@ -32,7 +33,7 @@ class Watched:
 
     statistics: "Statistics"
     pressure: "Pressure"
-    exporter: "Exporter"
+    carrier: "Carrier"
     partitions: int
     namespace: str
 
@@ -57,8 +58,9 @@ def examine(watched: Watched) -> Iterator[Finding]:
     yield _examine_partitions(watched)
     yield _examine_pressure(watched.pressure)
     yield _examine_memory(watched.pressure)
-    yield _examine_exporter(watched.exporter)
-    yield _examine_router(watched.statistics)
+    alive, report = watched.carrier.is_alive(), watched.carrier.report
+    yield _examine_exporter(report.exporting) if alive else _gone("exporter")
+    yield _examine_router(report.routing) if alive else _gone("router")
 
 
 def _examine_redis(statistics: "Statistics") -> Finding:
@@ -105,11 +107,11 @@ def _examine_memory(pressure: "Pressure") -> Finding:
     return Finding("memory", "warn" if memory.fullness < 1 else "fail", detail, remedy)
 
 
-def _examine_exporter(exporter: Exporter) -> Finding:
-    if not exporter.is_alive():
-        remedy = "The log says why; it is started again by itself."
-        return Finding("exporter", "fail", "its process does not run", remedy)
-    report = exporter.report
+def _gone(check: str) -> Finding:
+    return Finding(check, "fail", "its process does not run", "The log says why; it is started again by itself.")
+
+
+def _examine_exporter(report: ExportReport) -> Finding:
     if report.unavailable_since_ms is not None:
         since = format_instant(report.unavailable_since_ms * 1_000_000)
         remedy = "Traces wait in Redis until it answers: longspan doctor"
@@ -117,10 +119,10 @@ def _examine_exporter(exporter: Exporter) -> Finding:
     return Finding("exporter", "ok", f"its process runs and exports {report.held} partitions")
 
 
-def _examine_router(statistics: "Statistics") -> Finding:
-    if statistics.router.trouble:
-        return Finding("router", "fail", f"the router waits: {statistics.router.trouble}", "longspan doctor")
-    return Finding("router", "ok", "this worker routes" if statistics.routing else "stands by for another worker")
+def _examine_router(report: RoutingReport) -> Finding:
+    if report.trouble:
+        return Finding("router", "fail", f"the router waits: {report.trouble}", "longspan doctor")
+    return Finding("router", "ok", "this worker routes" if report.active else "stands by for another worker")
 
 
 def _list(partitions: list[int]) -> str:

@@ -174,7 +174,7 @@ WORK_SETTINGS = (
         "LONGSPAN_NICE",
         "nice",
         "10",
-        "By how much `longspan worker` lowers its own priority for the processor and its exporter's, 0 to 19: on a "
+        "By how much `longspan worker` lowers its own priority for the processor, in both its processes, 0 to 19: on a "
         "machine that they share it gives way to Redis and the API. Where each has processors of its own it changes "
         "nothing.",
         number(0, 19),

@@ -1,4 +1,4 @@
-"""`longspan worker`: router and worker in this process, the exporter in a child process."""
+"""`longspan worker`: it folds in this process; a child process routes and exports."""
 
 import os
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 import redis
@@ -13,10 +14,11 @@ from streams.ingress import Router
 from streams.keys import Keys
 from streams.layout import settle_again
 from streams.lease import hold_each
+from streams.loop import Loop
+from streams.owner import name_member
 from streams.persistence import Persistence
 from streams.scripts import RENEW
 from streams.spacing import Spacing
-from streams.statistics import Statistics
 from streams.timing import Rhythm
 
 logger = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ GAP_SECONDS, FULL = 0.001, 100  # between batches that have fewer entries
 class Routing:
     """Routes while it holds the role's lease. Two at once do no harm: each partition passes over what it was given.
 
-    `now_ms` tells the time, `connect` makes a client of its own.
+    `now_ms` tells the time, `connect` makes a client of its own. `loop` is how its loop is, for those who ask.
     """
 
     def __init__(
@@ -36,17 +38,15 @@ class Routing:
         connect: Callable[[], Client],
         keys: Keys,
         partitions: int,
-        name: str,
         lease_ms: int,
         now_ms: Callable[[], int],
-        statistics: Statistics | None = None,
     ) -> None:
-        self._statistics = statistics or Statistics(lambda: now_ms() / 1_000)
+        self.loop = Loop(time.monotonic)
         self._connect = connect
         self._client = connect()
         self._keys = keys
         self._partitions = partitions
-        self._name = name
+        self._name = name_member()
         self._lease_ms = lease_ms
         self._router = Router(self._client, keys, partitions)
         self._rhythm = Rhythm(now_ms)
@@ -60,13 +60,12 @@ class Routing:
 
     def run(self, stop: threading.Event) -> None:
         """Route or stand by until `stop` is set; then finish the batch in hand and give the role up."""
-        patience = Persistence(logger, "the router", self._statistics.router)
-        spacing = Spacing(self._statistics.clock, GAP_SECONDS, FULL)
+        patience = Persistence(logger, "the router", self.loop)
+        spacing = Spacing(time.monotonic, GAP_SECONDS, FULL)
         while not stop.is_set():
             try:
                 spacing.begin()
                 count = self.step(BLOCK_MS if self.active else STANDBY_MS)
-                self._statistics.routing = self.active
                 patience.succeeded()
                 spacing.rest(count, stop)
             except Exception as error:

@@ -15,21 +15,19 @@ class Statistics:
     """Of one worker process.
 
     `results` counts events by what became of them; `held`, `share` and `workers` are the partitions that it holds, how
-    many it should, and how many workers there are; `lost` how often another took one from it; `routing` whether it
-    is the router; `batch_seconds` and `batch_entries` are of batches folded and committed, `commit_seconds` of their
-    commits alone; `run_seconds` says how long runs took, by machine and outcome.
+    many it should, and how many workers there are; `lost` how often another took one from it; `batch_seconds` and
+    `batch_entries` are of batches folded and committed, `commit_seconds` of their commits alone; `run_seconds` says how
+    long runs took, by machine and outcome.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.worker = Loop(clock)
-        self.router = Loop(clock)
         self.results: Mapping[str, int] = {}
         self.held: frozenset[int] = frozenset()
         self.share: int | None = None
         self.workers = 0
         self.lost = 0
-        self.routing = False
         self.batch_seconds = Histogram(SHORT_SECONDS)
         self.batch_entries = Histogram(BATCH_ENTRIES)
         self.commit_seconds = Histogram(SHORT_SECONDS)

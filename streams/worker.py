@@ -1,6 +1,5 @@
 """The worker: holds partitions, folds what arrives in them, and sees to what is due."""
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from machines.run import Interpreters
 from streams.archiving import Archive
 from streams.batch import Folder
 from streams.beginnings import NameTrace
-from streams.bell import Bell
+from streams.bell import ring_at_end
 from streams.client import BLOCK_MS, Client
 from streams.errors import FencedError, StreamsError
 from streams.holdings import Holdings
@@ -27,7 +26,6 @@ from streams.pressure import Pressure, share_limit
 from streams.reading import Reading
 from streams.reindexing import Reindexing
 from streams.residence import Residence
-from streams.routing import Routing
 from streams.spacing import Spacing
 from streams.statistics import Statistics
 from streams.timing import Rhythm
@@ -115,21 +113,8 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then finish the batch in hand and give the partitions up."""
-        routing = Routing(
-            self._connect,
-            self._keys,
-            self._partitions,
-            self._name,
-            self._options.lease_ms,
-            self._now_ms,
-            self.statistics,
-        )
-        threads = [
-            threading.Thread(target=routing.run, args=(stop,), name="router"),
-            threading.Thread(target=self._ring, args=(stop,), name="bell"),
-        ]
-        for thread in threads:
-            thread.start()
+        bell = threading.Thread(target=ring_at_end, args=(stop, self._connect, self._keys), name="bell")
+        bell.start()
         patience = Persistence(logger, "the worker", self.statistics.worker)
         spacing = Spacing(self.statistics.clock, FOLD_GAP_SECONDS, FULL)
         while not stop.is_set():
@@ -146,8 +131,7 @@ class Worker:
             self._holdings.release()
         except (redis.RedisError, StreamsError) as error:
             logger.warning("leases could not be given up and will run out: %s", error)
-        for thread in threads:
-            thread.join()
+        bell.join()
         self._client.close()
 
     def step(self, block_ms: int) -> int:
@@ -221,11 +205,3 @@ class Worker:
             self._reading.rest(partition, error)
         else:
             self._reading.rest_shortly(partition)  # its slot is being moved, and the keys are on two nodes meanwhile
-
-    def _ring(self, stop: threading.Event) -> None:
-        """Wake this worker's own threads when it is to stop."""
-        stop.wait()
-        with contextlib.suppress(redis.RedisError):  # without it they notice within a second
-            client = self._connect()
-            Bell(client, self._keys).ring()
-            client.close()

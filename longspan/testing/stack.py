@@ -1,4 +1,4 @@
-"""Longspan in one process, for tests: a worker and an exporter in threads, and a receiver for what they send."""
+"""Longspan in one process, for tests: router, worker and exporter in threads, and a receiver for what they send."""
 
 import threading
 import time
@@ -27,6 +27,7 @@ from streams.deadletters import DeadLetter, list_dead_letters
 from streams.ingress import emit
 from streams.keys import Keys
 from streams.layout import settle_partitions
+from streams.routing import Routing
 from streams.status import WorkflowView, find_workflow, read_journal
 from streams.survey import survey
 from streams.worker import Worker, WorkerOptions
@@ -67,10 +68,15 @@ class Stack:
         settle_partitions(self._client, self._keys, PARTITIONS)
         options = WorkerOptions(name_trace=partial(own_trace, NAMESPACE))
         worker = Worker(self._connect, self._keys, PARTITIONS, self._catalog, options, _now_ms)
-        self._worker = threading.Thread(target=worker.run, args=(self._stop,), name="worker")
+        routing = Routing(self._connect, self._keys, PARTITIONS, options.lease_ms, _now_ms)
+        self._threads = [
+            threading.Thread(target=run, args=(self._stop,), name=name)
+            for name, run in (("router", routing.run), ("worker", worker.run))
+        ]
         self.receiver.start()
         self._export = StackExport(self._connect, self._keys, PARTITIONS, self.receiver.endpoint)
-        self._worker.start()
+        for thread in self._threads:
+            thread.start()
         self._export.start()
         return self
 
@@ -79,7 +85,8 @@ class Stack:
     ) -> None:
         self._stop.set()
         self._export.stop()
-        self._worker.join()
+        for thread in self._threads:
+            thread.join()
         self.receiver.stop()
         self._client.close()
 

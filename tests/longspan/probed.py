@@ -7,6 +7,7 @@ from typing import Any
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from longspan.carrier_report import CarrierReport
 from longspan.export_report import REQUEST_SECONDS, ExportReport
 from longspan.health import Health
 from longspan.metrics import Metrics
@@ -20,15 +21,16 @@ from streams.statistics import Statistics
 PARTITIONS = 4
 
 
-class Exporting:
-    """What a worker knows of its exporter."""
+class Carrying:
+    """What a worker knows of its carrier."""
 
     def __init__(self) -> None:
         self.alive = True
         took = Histogram(REQUEST_SECONDS)
         for seconds in (0.02, 0.02, 0.02, 0.04, 0.4):
             took.observe(seconds)
-        self.report = ExportReport(2, 30, 1, 2, 0, 5, 1, tuple(took.counts), took.sum)
+        exports = ExportReport(2, 30, 1, 2, 0, 5, 1, tuple(took.counts), took.sum)
+        self.report = CarrierReport(exporting=exports)
 
     def is_alive(self) -> bool:
         """As the test says."""
@@ -40,11 +42,11 @@ class Probed:
 
     def __init__(self, url: str, keys: Keys) -> None:
         self.now = 1_000.0
-        self.exporter = Exporting()
+        self.carrier = Carrying()
         self.client = connect(url, timeout_seconds=1.0)
         self.statistics = Statistics(lambda: self.now)
         self.pressure = Pressure(self.client, keys, 100)
-        watched = Watched(self.statistics, self.pressure, self.exporter, PARTITIONS, "acme")
+        watched = Watched(self.statistics, self.pressure, self.carrier, PARTITIONS, "acme")
         self.health = Health(("127.0.0.1", 0), watched, Metrics(watched, self.client, keys)).start()
         self.port = int(self.health.address.rpartition(":")[2])
 

@@ -5,8 +5,10 @@ import socket
 from importlib.metadata import version
 from pathlib import Path
 
+from msgspec.structs import replace
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
+from longspan.carrier_report import RoutingReport
 from streams.keys import Keys
 from tests.longspan.probed import Probed
 
@@ -16,7 +18,8 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "operations.md"
 def test_the_metrics_are_what_the_worker_noted_and_what_redis_says(probed: Probed, prefix: str) -> None:
     keys = Keys(prefix)
     probed.work()
-    probed.statistics.routing, probed.statistics.lost = True, 3
+    probed.carrier.report = replace(probed.carrier.report, routing=RoutingReport(True))
+    probed.statistics.lost = 3
     probed.client.call("XADD", keys.events, "*", "id", "1")
     for number in (0, 1, 3):  # 3 is not held by this worker
         probed.client.call("XADD", keys.of(number).outbox, "*", "b", "x")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from longspan.carrier_report import CarrierReport, RoutingReport
 from longspan.export_report import ExportReport
 from longspan.readiness import LIVE_SECONDS, STALE_SECONDS
 from streams.pressure import Memory
@@ -50,16 +51,17 @@ def holds_little(probed: Probed) -> None:
     probed.statistics.held = frozenset({1})
 
 
-def has_no_exporter(probed: Probed) -> None:
-    probed.exporter.alive = False
+def has_no_carrier(probed: Probed) -> None:
+    probed.carrier.alive = False
 
 
 def exports_in_vain(probed: Probed) -> None:
-    probed.exporter.report = ExportReport(unavailable_since_ms=1_795_363_200_000, last_error="503")
+    report = ExportReport(unavailable_since_ms=1_795_363_200_000, last_error="503")
+    probed.carrier.report = CarrierReport(exporting=report)
 
 
 def routes_in_vain(probed: Probed) -> None:
-    probed.statistics.router.failed(ConnectionError("away"))
+    probed.carrier.report = CarrierReport(RoutingReport(trouble="ConnectionError: away"))
 
 
 def is_full(probed: Probed) -> None:
@@ -84,7 +86,8 @@ def is_out_of_memory(probed: Probed) -> None:
         (is_full, "outbox", "fail", "140 traces wait for the endpoint; at the limit and not read: partitions 1"),
         (is_short_of_memory, "memory", "warn", "Redis uses 95 MiB of 100 MiB"),
         (is_out_of_memory, "memory", "fail", "Redis uses 100 MiB of 100 MiB"),
-        (has_no_exporter, "exporter", "fail", "its process does not run"),
+        (has_no_carrier, "exporter", "fail", "its process does not run"),
+        (has_no_carrier, "router", "fail", "its process does not run"),
         (exports_in_vain, "exporter", "warn", "the endpoint takes nothing since 2026-11-22T16:00:00Z: 503"),
         (routes_in_vain, "router", "fail", "the router waits: ConnectionError: away"),
     ],
@@ -98,4 +101,5 @@ def test_each_check_says_what_is_wrong_and_what_to_do(
     assert status == (503 if verdict == "fail" else 200)
     assert (checks[check]["verdict"], checks[check]["detail"]) == (verdict, detail)
     assert checks[check]["remedy"]
-    assert [name for name, found in checks.items() if found["verdict"] != "ok"] == [check]
+    expected = ["exporter", "router"] if trouble is has_no_carrier else [check]
+    assert [name for name, found in checks.items() if found["verdict"] != "ok"] == expected

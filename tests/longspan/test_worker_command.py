@@ -21,7 +21,7 @@ def send_risk(settings: dict[str, str], workflow_id: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def exporter_of(pid: int) -> Callable[[], int]:
+def carrier_of(pid: int) -> Callable[[], int]:
     return lambda: next(iter(children(pid)), 0)
 
 
@@ -31,10 +31,10 @@ def test_events_become_one_trace_and_sigterm_ends_it_in_order(
     with running("worker", settings=settings, log=tmp_path / "log") as worker:
         send_risk(settings, "wf-1")
         assert receiver.wait_until(lambda: len(receiver.spans) == 10)
-        exporter = wait_for(exporter_of(worker.pid))
+        carrier = wait_for(carrier_of(worker.pid))
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(10) == 0
-        assert not is_alive(exporter)
+        assert not is_alive(carrier)
     root = [span for span in receiver.spans if not span.parent_id]
     assert [(span.name, span.status) for span in root] == [("risk-calculation", "ok")]
     log = (tmp_path / "log").read_text()
@@ -47,7 +47,7 @@ def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_in_order(
     settings: dict[str, str], tmp_path: Path
 ) -> None:
     with running("worker", settings=settings, log=tmp_path / "log") as worker:
-        wait_for(exporter_of(worker.pid))
+        wait_for(carrier_of(worker.pid))
         wait_for(lambda: "traces of namespace" in (tmp_path / "log").read_text())
         os.killpg(worker.pid, signal.SIGINT)
         assert worker.wait(10) == 0
@@ -55,19 +55,19 @@ def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_in_order(
 
 def test_a_second_signal_ends_it_at_once(settings: dict[str, str], valkey_server: Server, tmp_path: Path) -> None:
     with running("worker", settings=settings, log=tmp_path / "log") as worker:
-        exporter = wait_for(exporter_of(worker.pid))
+        carrier = wait_for(carrier_of(worker.pid))
         wait_for(lambda: "traces of namespace" in (tmp_path / "log").read_text())
         os.kill(valkey_server.pid, signal.SIGSTOP)  # the batch in hand cannot be finished
         try:
             worker.send_signal(signal.SIGTERM)
             worker.send_signal(signal.SIGINT)
             assert worker.wait(5) in (128 + signal.SIGINT, 128 + signal.SIGTERM)
-            wait_for(lambda: not is_alive(exporter))
+            wait_for(lambda: not is_alive(carrier))
         finally:
             os.kill(valkey_server.pid, signal.SIGCONT)
 
 
-def test_worker_and_exporter_give_way_to_others_and_the_embedded_server_does_not(tmp_path: Path) -> None:
+def test_worker_and_carrier_give_way_to_others_and_the_embedded_server_does_not(tmp_path: Path) -> None:
     def niceness(pid: int) -> int:
         return os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, 0)
 
@@ -78,21 +78,23 @@ def test_worker_and_exporter_give_way_to_others_and_the_embedded_server_does_not
         assert sorted(map(niceness, children(worker.pid))) == [0, 3]
 
 
-def test_an_exporter_that_dies_is_started_again(settings: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
+def test_a_carrier_that_dies_is_started_again_to_route_and_export(
+    settings: dict[str, str], receiver: Receiver, tmp_path: Path
+) -> None:
     with running("worker", settings=settings, log=tmp_path / "log") as worker:
-        first = wait_for(exporter_of(worker.pid))
+        first = wait_for(carrier_of(worker.pid))
         os.kill(first, signal.SIGKILL)
-        wait_for(lambda: exporter_of(worker.pid)() not in (0, first))
+        wait_for(lambda: carrier_of(worker.pid)() not in (0, first))
         send_risk(settings, "wf-1")
         assert receiver.wait_until(lambda: len(receiver.spans) == 10)
-    assert "the exporter ended with status -9" in (tmp_path / "log").read_text()
+    assert "the carrier ended with status -9" in (tmp_path / "log").read_text()
 
 
-def test_the_exporter_ends_when_the_worker_is_killed(settings: dict[str, str], tmp_path: Path) -> None:
+def test_the_carrier_ends_when_the_worker_is_killed(settings: dict[str, str], tmp_path: Path) -> None:
     with running("worker", settings=settings, log=tmp_path / "log") as worker:
-        exporter = wait_for(exporter_of(worker.pid))
+        carrier = wait_for(carrier_of(worker.pid))
         worker.kill()
-        wait_for(lambda: not is_alive(exporter))
+        wait_for(lambda: not is_alive(carrier))
 
 
 def test_what_waits_at_the_start_is_folded_and_what_is_unsent_at_the_end_goes_next_time(
@@ -196,7 +198,7 @@ def test_neither_process_loads_what_only_the_other_needs() -> None:
     worker += (
         "import streams.worker, machines.catalog, sys; bad = {'opentelemetry', 'rich', 'requests'} & set(sys.modules)\n"
     )
-    exporter = "import longspan.exporting, spans.export, spans.delivery, sys\n"
-    exporter += "bad = {'statemachine', 'jsonschema', 'yaml', 'rich'} & set(sys.modules)\n"
-    for code in (worker, exporter):
+    carrier = "import longspan.carrier, streams.routing, spans.export, spans.delivery, sys\n"
+    carrier += "bad = {'statemachine', 'jsonschema', 'yaml', 'rich'} & set(sys.modules)\n"
+    for code in (worker, carrier):
         subprocess.run([sys.executable, "-c", code + "assert not bad, bad"], check=True, env=clean_environment())

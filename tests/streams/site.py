@@ -1,8 +1,9 @@
 """A prefix of its own in a real server, with workers and routers driven by hand at a time of the test's own."""
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from streams.deadletters import DeadLetter, list_dead_letters
 from streams.ingress import Router, emit
 from streams.keys import Keys, PartitionKeys, partition_of
 from streams.outbox import Acknowledgement, Outbox, OutboxEntry
+from streams.routing import Routing
 from streams.status import WorkflowView, find_workflow, read_journal
 from streams.worker import Worker, WorkerOptions
 from tests.support.probe import Probe
@@ -87,6 +89,22 @@ class Site:
         return Worker(
             connect or self.connect, self.keys, PARTITIONS, catalog or self.catalog, chosen, lambda: self.now_ms
         )
+
+    @contextmanager
+    def running(self, worker: Worker) -> Iterator[None]:
+        """A router and the worker at work by themselves; both have ended behind it."""
+        stop = threading.Event()
+        routing = Routing(self.connect, self.keys, PARTITIONS, WorkerOptions().lease_ms, lambda: self.now_ms)
+        threads = [threading.Thread(target=run, args=(stop,)) for run in (routing.run, worker.run)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(10)
+                assert not thread.is_alive()
 
     def router(self, client: Client | None = None) -> Router:
         """A router."""

@@ -1,7 +1,5 @@
 """Faults of our own and of charts' code: told, set aside, and gone on from."""
 
-import threading
-
 import pytest
 
 from machines.catalog import load_catalog
@@ -42,14 +40,8 @@ def test_a_fault_of_ours_is_told_with_its_traceback_and_the_loop_goes_on(
         return original(*arguments)
 
     monkeypatch.setattr(place, name, fail)
-    worker, stop = site.worker(), threading.Event()
-    thread = threading.Thread(target=worker.run, args=(stop,))
-    thread.start()
-    try:
+    with site.running(site.worker()):
         site.emit(site.event("w", "started"))
         wait_for(lambda: site.status("w") == "running")
-    finally:
-        stop.set()
-        thread.join()
     told = [record for record in caplog.records if record.getMessage() == f"a fault in the {who}, which goes on"]
     assert [record.exc_info and record.exc_info[0] for record in told] == [KeyError, RuntimeError]

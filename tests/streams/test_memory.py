@@ -1,6 +1,5 @@
 """A server whose memory is full: what is in it is worked off, and nothing more is taken in until there is room."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,16 +57,10 @@ def test_what_was_accepted_before_is_routed_and_folded_without_a_word(
     full: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    worker, stop = full.worker(), threading.Event()
-    thread = threading.Thread(target=worker.run, args=(stop,))
-    thread.start()
-    try:
+    with full.running(full.worker()):
         wait_for(lambda: {len(full.records(subject)) for subject in SUBJECTS} == {3})
         wait_for(lambda: full.client.call("XLEN", full.keys.events) == 0)
         with pytest.raises(redis.exceptions.OutOfMemoryError):
             full.emit(full.event("new", "started"))
-    finally:
-        stop.set()
-        thread.join()
     assert "waits" not in caplog.text
     assert full.letters() == []

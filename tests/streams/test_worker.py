@@ -1,7 +1,5 @@
 """The worker: what arrives becomes state, journal and outbox, whoever it is about and however much it is."""
 
-import threading
-
 import pytest
 
 from machines.workflow import Workflow
@@ -201,14 +199,9 @@ def test_a_fault_in_the_fold_sets_that_event_aside_and_no_other(
 
 
 def test_it_runs_until_it_is_stopped_and_gives_its_partitions_up(site: Site) -> None:
-    first, stop = site.worker(), threading.Event()
-    thread = threading.Thread(target=first.run, args=(stop,))
-    thread.start()
-    site.emit(site.event("w", "started"))
-    wait_for(lambda: site.status("w") == "running")
-    stop.set()
-    thread.join(10)
-    assert not thread.is_alive()
+    with site.running(site.worker()):
+        site.emit(site.event("w", "started"))
+        wait_for(lambda: site.status("w") == "running")
     second = site.worker()
     site.emit(site.event("w", "finished"))
     site.settle(second)

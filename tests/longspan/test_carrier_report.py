@@ -1,11 +1,12 @@
-"""What the exporter's process tells of its work arrives in the worker's process."""
+"""What the carrier tells of its work arrives in the worker's process."""
 
 from pathlib import Path
 
 import pytest
 
-from longspan.export_report import ExportReport, read_report
-from longspan.exporter_process import ExporterProcess
+from longspan.carrier_process import CarrierProcess
+from longspan.carrier_report import CarrierReport, RoutingReport, read_report
+from longspan.export_report import ExportReport
 from longspan.receiver import Receiver
 from streams.keys import Keys
 from streams.layout import settle_partitions
@@ -17,7 +18,7 @@ from tests.support.servers import Server
 from tests.support.waiting import wait_for
 
 
-def test_the_worker_knows_what_its_exporter_has_sent(
+def test_the_worker_knows_whether_its_carrier_routes_and_what_it_has_sent(
     valkey_server: Server, prefix: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LONGSPAN_PREFIX", prefix)
@@ -28,20 +29,25 @@ def test_the_worker_knows_what_its_exporter_has_sent(
         ledger = Ledger(client, Keys(prefix))
         settle_partitions(client, ledger.keys, PARTITIONS)
         ledger.finish("o-1", header(), RUN)
-        exporter = ExporterProcess(valkey_server.url, give_up=lambda: None)
-        exporter.start()
+        carrier = CarrierProcess(valkey_server.url, give_up=lambda: None)
+        carrier.start()
         try:
-            wait_for(lambda: exporter.report.sent, 30)
-            report = exporter.report
+            wait_for(lambda: carrier.report.exporting.sent, 30)
+            report = carrier.report.exporting
             assert (report.sent, report.requests, report.held, report.refused) == (3, 1, PARTITIONS, 0)
             assert 0 < report.request_seconds < 30
+            assert carrier.report.routing == RoutingReport(active=True)
+            client.set(ledger.keys.events, "no stream")
+            wait_for(lambda: "holds a string" in carrier.report.routing.trouble)
+            client.delete(ledger.keys.events)
+            wait_for(lambda: not carrier.report.routing.trouble)
         finally:
-            exporter.stop()
-        assert exporter.report == ExportReport()
+            carrier.stop()
+        assert carrier.report == CarrierReport()
         assert ledger.waiting() == 0
-        assert not client.exists(ledger.keys.exporters)
+        assert not client.exists(ledger.keys.exporters, ledger.keys.router)
 
 
 def test_a_line_that_is_no_report_is_passed_over() -> None:
     assert read_report(b"warning: something\n") is None
-    assert read_report(b'{"sent": 2}\n') == ExportReport(sent=2)
+    assert read_report(b'{"exporting": {"sent": 2}}\n') == CarrierReport(exporting=ExportReport(sent=2))

@@ -1,4 +1,4 @@
-"""The exporter as a child process of the worker: started, watched, started again when it dies, and ended in order."""
+"""The carrier as a child process of the worker: started, watched, started again when it dies, and ended in order."""
 
 import logging
 import os
@@ -8,18 +8,18 @@ import threading
 import time
 from collections.abc import Callable
 
+from longspan.carrier_report import CarrierReport, read_report
 from longspan.errors import WRONG_USE
-from longspan.export_report import ExportReport, read_report
 
 logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 5.0  # nothing is routed meanwhile, unless by another worker
 _STEADY_SECONDS = 60.0  # who lived that long is started again without much ado
 
 
-class ExporterProcess:
-    """Keeps `python -m longspan.exporting` running; `report` is the last that it told of its work.
+class CarrierProcess:
+    """Keeps `python -m longspan.carrier` running; `report` is the last that it told of its work.
 
     The child ends when its stdin does, so it never outlives this process. `give_up` is called when its settings are
     wrong: then starting it again is no use.
@@ -32,9 +32,9 @@ class ExporterProcess:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._keep_running, name="exporter", daemon=True)
+        self._thread = threading.Thread(target=self._keep_running, name="carrier", daemon=True)
         self.exit_status = 0
-        self.report = ExportReport()
+        self.report = CarrierReport()
 
     def start(self) -> None:
         """Start it, and a thread that watches it."""
@@ -62,7 +62,7 @@ class ExporterProcess:
         with self._lock:
             if not self._stopping.is_set():
                 self._child = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "longspan.exporting"],
+                    [sys.executable, "-P", "-m", "longspan.carrier"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     env=self._environment,
@@ -74,7 +74,7 @@ class ExporterProcess:
         with child.stdout:
             for line in child.stdout:
                 self.report = read_report(line) or self.report
-        self.report = ExportReport()
+        self.report = CarrierReport()
 
     def _keep_running(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -91,7 +91,11 @@ class ExporterProcess:
                 return
             if time.monotonic() - began > _STEADY_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            logger.error("the exporter ended with status %d; starting it again in %.1f s", self.exit_status, pause)
+            logger.error(
+                "the carrier ended with status %d; starting it again in %.1f s",
+                self.exit_status,
+                pause,
+            )
             if self._stopping.wait(pause):
                 return
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

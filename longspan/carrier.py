@@ -1,0 +1,102 @@
+"""The worker's second process, `python -m longspan.carrier`: it routes and exports until its stdin ends.
+
+What it does needs no fold, so it takes neither the processor nor Python's lock from the process that folds.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from longspan.carrier_report import CarrierReport, Reporter, RoutingReport
+from longspan.errors import FAILED
+from longspan.export_report import ExportReport
+from longspan.exporting import export
+from longspan.failure import explain
+from longspan.logs import log_to_stderr
+from longspan.settings import Settings, read_settings
+from longspan.signin import as_exporter
+from longspan.store import Store, open_store
+from longspan.tether import when_parent_ends
+from longspan.threads import take_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.routing import Routing
+
+logger = logging.getLogger("longspan.carrier")
+
+
+def main() -> int:
+    """Carry until the parent ends; the exit status."""
+    # Ctrl-C reaches every process of a terminal: the parent decides when this one ends.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    stop = threading.Event()
+    when_parent_ends(stop.set)
+    reporter = Reporter()
+    try:
+        settings = read_settings(os.environ)
+        log_to_stderr(settings.log_level, settings.log_format)
+        _carry(settings, stop, reporter)
+    except Exception as error:
+        failure = explain(error)
+        if failure is None:
+            logger.exception("the carrier failed")
+            return FAILED
+        logger.error("%s", failure.message)
+        return failure.exit_status
+    return 0
+
+
+def _carry(settings: Settings, stop: threading.Event, reporter: Reporter) -> None:
+    store = open_store(settings)
+    exporters_store = store if settings.exporter_redis_url is None else open_store(as_exporter(settings))
+    from streams.layout import settle_partitions
+
+    partitions = settle_partitions(store.client, store.keys, settings.partitions)
+    take_turns()
+    with _routing(settings, store, partitions, stop) as routing:
+
+        def tell(report: ExportReport) -> None:
+            loop = routing.loop
+            reporter.write(CarrierReport(RoutingReport(routing.active, loop.trouble, loop.faults), report))
+
+        # What an exporter needs takes a while to load: events are on their way by then.
+        export(settings, exporters_store, partitions, stop, tell)
+    store.client.close()
+    exporters_store.client.close()
+
+
+@contextmanager
+def _routing(settings: Settings, store: Store, partitions: int, stop: threading.Event) -> "Iterator[Routing]":
+    """A router at work; `stop` is set at the end, if it was not."""
+    from streams.bell import ring_at_end
+    from streams.routing import Routing
+
+    routing = Routing(store.connect, store.keys, partitions, settings.lease_ms, _now_ms)
+    threads = [
+        threading.Thread(target=routing.run, args=(stop,), name="router"),
+        threading.Thread(target=ring_at_end, args=(stop, store.connect, store.keys), name="bell"),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield routing
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+if __name__ == "__main__":
+    sys.exit(main())
