@@ -21,7 +21,7 @@ from tests.bench.options import parse
 from tests.bench.parts import PARTS, Extent
 from tests.bench.report import flatness, table, write
 from tests.bench.scenario import EVENTS_PER_WORKFLOW, write_document
-from tests.support.servers import REDIS, running
+from tests.support.servers import REDIS, VALKEY, running
 
 # Rewriting the append-only file would fall into the time of some of what is measured and not of the rest.
 SETTLED = ("--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
@@ -33,9 +33,8 @@ PLOT = DOCS / "images" / "flatness.svg"
 def main(arguments: list[str] | None = None) -> int:
     """Run the bench; exit status 0, or 1 where it cannot run."""
     options = parse(arguments)
-    missing = [
-        name for name in ("redis-server", *(api.NEEDED if options.table == "api" else ())) if not shutil.which(name)
-    ]
+    needed = (*(() if options.valkey else ("redis-server",)), *(api.NEEDED if options.table == "api" else ()))
+    missing = [name for name in needed if not shutil.which(name)]
     if missing:
         print(f"the bench needs {' and '.join(missing)} on the PATH", file=sys.stderr)
         return 1
@@ -55,14 +54,16 @@ def main(arguments: list[str] | None = None) -> int:
 def _measure_main(options: argparse.Namespace) -> Figures:
     extent = Extent(options.rounds, options.workflows, options.quick, options.load_seconds)
     figures = Figures()
-    with _benches(1) as (bench,):
+    with _benches(1, options) as (bench,):
         write_documents(bench.machines)
         for name in options.only or PARTS:
             figures.take(PARTS[name](bench, extent, _tell))
             with bench.client() as client:
                 client.flushall(asynchronous=False)
     events = options.workflows * EVENTS_PER_WORKFLOW
-    conditions = f"Median of {options.rounds}, {events:,} events in workflows of {EVENTS_PER_WORKFLOW}; {_machine()}"
+    conditions = (
+        f"Median of {options.rounds}, {events:,} events in workflows of {EVENTS_PER_WORKFLOW}; {_machine(options)}"
+    )
     _show(options, figures, "bench", f"{conditions}\n\n{table(figures, extent.pending, extent.due)}")
     if options.write and options.quick:
         comparison.store(figures)
@@ -70,41 +71,42 @@ def _measure_main(options: argparse.Namespace) -> Figures:
 
 
 def _measure_api(options: argparse.Namespace) -> Figures:
-    with _benches(1) as (bench,):
+    with _benches(1, options) as (bench,):
         took = api.measure(bench, options.workflows, 100 if options.quick else 200)
-    _show(options, took, "bench of the API", f"{_machine()}\n\n{api.table(took, options.workflows)}")
+    _show(options, took, "bench of the API", f"{_machine(options)}\n\n{api.table(took, options.workflows)}")
     return Figures(took)
 
 
 def _measure_size(options: argparse.Namespace) -> Figures:
     sizes = [*(each for each in size.SIZES if each < options.workflows), options.workflows]
-    with _benches(2) as (large, small):
+    with _benches(2, options) as (large, small):
         points = size.measure(large, small, sizes, options.ended, options.rounds, _tell)
-    text = f"Median of {options.rounds}; {_machine()}\n\n{flatness(points)}"
-    _show(options, msgspec.to_builtins(points), "bench of size", text)
-    if options.write:
+    text = f"Median of {options.rounds}; {_machine(options)}\n\n{flatness(points)}"
+    _show(options, msgspec.to_builtins(points), "bench of size on Valkey" if options.valkey else "bench of size", text)
+    if options.write and not options.valkey:
         PLOT.write_text(plot.draw(points))
     return Figures()
 
 
 def _measure_length(options: argparse.Namespace) -> Figures:
-    with _benches(1) as (bench,):
+    with _benches(1, options) as (bench,):
         longest = length.EVENTS[1] if options.quick else length.EVENTS[-1]
         points = length.measure(bench.server.url, longest, options.rounds, _tell)
-    text = f"Median of {options.rounds}; {_machine()}\n\n{length.table(points)}"
+    text = f"Median of {options.rounds}; {_machine(options)}\n\n{length.table(points)}"
     _show(options, msgspec.to_builtins(points), "bench of length", text)
     return Figures()
 
 
 @contextmanager
-def _benches(count: int) -> Iterator[list[Bench]]:
+def _benches(count: int, options: argparse.Namespace) -> Iterator[list[Bench]]:
     """So many benches, each with a server of its own; endpoint and machines are theirs together."""
     with ExitStack() as stack:
         room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longspan-bench-")))
         collector = stack.enter_context(collecting())
         machines = write_document(room / "machines")
         folders = [room / f"redis-{number}" for number in range(count)]
-        servers = [stack.enter_context(running(REDIS or "", folder, *SETTLED)) for folder in folders]
+        binary = VALKEY if options.valkey else REDIS or ""
+        servers = [stack.enter_context(running(binary, folder, *SETTLED)) for folder in folders]
         yield [Bench(server, collector, machines, room) for server in servers]
 
 
@@ -114,10 +116,11 @@ def _show(options: argparse.Namespace, figures: object, name: str, text: str) ->
         write(PAGE, name, text)
 
 
-def _machine() -> str:
+def _machine(options: argparse.Namespace) -> str:
+    server = "Valkey" if options.valkey else "redis-server"
     return (
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
-        f"redis-server with append-only file (everysec) on the same machine."
+        f"{server} with append-only file (everysec) on the same machine."
     )
 
 

@@ -151,7 +151,7 @@ class Bench:
         """Processor time (seconds) that Redis, the endpoint and each process of the workers have used so far."""
         used = {"Redis": cpu_seconds(self.server.pid), "endpoint": cpu_seconds(self.collector.pid)}
         for number, group in enumerate(groups, 1):
-            names = (f"worker {number}", f"exporter {number}") if len(groups) > 1 else ("worker", "exporter")
+            names = (f"worker {number}", f"carrier {number}") if len(groups) > 1 else ("worker", "carrier")
             used |= {name: cpu_seconds(pid) for name, pid in zip(names, group.pids(), strict=False)}
         return used
 

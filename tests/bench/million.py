@@ -20,9 +20,11 @@ class Plan:
     def __init__(self, inputs: Mapping[str, float]) -> None:
         self.inputs = inputs
         self.rate = inputs["rate"]
-        self.installations = ceil(self._cores("router_us") / inputs["busy"])
-        self.workers = self._each(self._cores("worker_us") / inputs["busy"])
-        self.worker_cores = (self._cores("worker_us") + self._cores("exporter_us")) / inputs["busy"]
+        routing = inputs["busy"] * inputs["router_share"]
+        self.installations = ceil(self._cores("router_us") / routing)
+        by_exports = self._cores("exporter_us") / (inputs["busy"] - routing)
+        self.workers = self._each(max(self._cores("worker_us") / inputs["busy"], by_exports))
+        self.worker_cores = sum(map(self._cores, ("worker_us", "router_us", "exporter_us"))) / inputs["busy"]
         self.workflows = self.rate / inputs["events_per_workflow"] * (inputs["open_seconds"] + inputs["kept_seconds"])
         self.redis_gb = self.workflows * inputs["workflow_bytes"] * inputs["rewrite"] / 1e9
         by_work = self._cores("redis_us") / inputs["redis_busy"]
@@ -35,12 +37,13 @@ class Plan:
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """What is needed, how much, and how it follows."""
         inputs, cells = self.inputs, self.installations
-        yield "installations (prefixes)", _count(cells), "rate * router_us / busy: each has one router"
+        yield "installations (prefixes)", _count(cells), "rate * router_us / (busy * router_share): each has one router"
         yield "events a second of each", _count(self.rate / cells), ""
         yield "partitions of each", "16", "the default: more than it has workers"
         each = self.workers // cells
-        yield "pods with a worker", _count(self.workers), f"rate * worker_us / busy, {each} for each installation"
-        yield "cores for them", _count(self.worker_cores), "rate * (worker_us + exporter_us) / busy"
+        why = "rate * worker_us / busy, or what the carrier that routes leaves to its exporter"
+        yield "pods with a worker", _count(self.workers), f"{why}; {each} for each installation"
+        yield "cores for them", _count(self.worker_cores), "rate * (worker_us + router_us + exporter_us) / busy"
         cache = inputs["pod_mb"] * self.workers / 1e3
         yield "their memory, GB", _count(cache), "pods * pod_mb"
         yield "workflows in Redis", _count(self.workflows), "rate / events_per_workflow * (open_seconds + kept_seconds)"
@@ -72,7 +75,7 @@ class Plan:
         stored_gb = self.span_mb * DAY_SECONDS / 1e3 * inputs["block_share"] * inputs["block_days"]
         blocks = stored_gb * inputs["blob_gb_month"]
         yield "Redis, primaries and replicas", _count(redis), "2 * GB * redis_gb_hour * 730"
-        yield "workers and exporters", _count(workers), "cores * core_hour * 730"
+        yield "pods with a worker", _count(workers), "cores * core_hour * 730"
         yield "Tempo's distributors and live stores", _count(tempo), "cores * core_hour * 730; queries come on top"
         yield "blocks", _count(blocks), "TB a day * block_days * blob_gb_month"
         events = self.rate * DAY_SECONDS * 365 / 12 / 1e6
@@ -90,9 +93,13 @@ class Plan:
             (primary / default, "memory of one primary, at the default retention of 7 days", "a shorter retention"),
             (primary / chosen, "memory of one primary, at the times above", "more primaries"),
             (inputs["tempo_limit_mb"] * 1e6 / inputs["span_bytes"], "the default limit of one distributor", "raise it"),
-            (1e6 / inputs["worker_us"], "one worker, its core full", "more workers, up to the partitions"),
-            (1e6 / inputs["exporter_us"], "one exporter, its core full", "the same: each worker has its own"),
-            (1e6 / inputs["router_us"], "one router, with a core of its own", "another installation"),
+            (1e6 / inputs["worker_us"], "one worker's folding process", "more workers, up to the partitions"),
+            (
+                1e6 / (inputs["router_us"] + inputs["exporter_us"]),
+                "one worker's carrier, which routes and exports",
+                "more workers: they export as well, and one routes",
+            ),
+            (1e6 / inputs["router_us"], "one router, where others export", "another installation"),
             (1e6 / inputs["redis_us"], "one primary, its core full", "a cluster"),
             (1e6 / inputs["ingress_us"], "the node of an ingress stream", "another installation"),
         ]

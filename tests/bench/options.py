@@ -35,6 +35,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--ended", type=_positive, help=f"with --size: workflows that have ended (default {ENDED})")
     parser.add_argument("--only", action="append", choices=tuple(PARTS), help="a part of the table; may be repeated")
     parser.add_argument("--load-seconds", type=_positive, help="how long the load for memory lasts (default 60)")
+    parser.add_argument("--valkey", action="store_true", help="the embedded Valkey instead of redis-server")
     parser.add_argument("--json", action="store_true", help="print figures as JSON")
     parser.add_argument("--compare", action="store_true", help="warn of ratios that fell below the stored ones")
     parser.add_argument(
@@ -49,6 +50,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error("--ended is for --size")
     if options.table == "length" and options.workflows:
         parser.error("--workflows is not for --length")
+    if options.write and options.valkey and options.table != "size":
+        parser.error("--write is for redis-server, and with --size for Valkey too")
     if options.write and (options.only or (options.quick and options.table != "main")):
         parser.error("--write is for whole tables: without --only, and with --quick for the ratios alone")
     if options.table == "main":

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.profiling`: a flame graph of the worker, its exporter or a replay, under the bench's load."""
+"""`python -m tests.bench.profiling`: a flame graph of the worker, its carrier or a replay, under the bench's load."""
 
 import argparse
 import contextlib
@@ -79,10 +79,10 @@ def _profile_process(what: str, workflows: int, seconds: float, output: Path, gi
         group = stack.enter_context(started(command, environment, room / "worker.log"))
         bench.append(stream, events(WARM, "warm"))
         bench.collector.wait_for(WARM * SPANS_PER_WORKFLOW, group)
-        worker, exporter = group.pids()[:2]
+        worker, carrier = group.pids()[:2]
         group.freeze()
         bench.append(stream, events(workflows, "run"))
-        pid = exporter if what == "export" else worker
+        pid = carrier if what == "export" else worker
         with _py_spy("--pid", str(pid), output=output, gil=gil) as profiler:
             profiler.wait_for(b"Sampling")  # a process that stands still can be looked at as well
             group.thaw()

@@ -6,7 +6,7 @@ from tests.bench.calm import RATE
 from tests.bench.footprint import EVENT_BYTES
 from tests.bench.scale import WORKERS
 
-PROCESSES = ("worker", "exporter", "Redis", "endpoint")
+PROCESSES = ("worker", "carrier", "Redis", "endpoint")
 LEFT = "left:"  # begins the names of figures that count entries left in streams
 
 

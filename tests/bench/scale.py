@@ -29,13 +29,13 @@ def measure(bench: Bench, prefix: str, rounds: int, workflows: int, tell: Callab
         for name, routed in (("scale_out", True), ("scale_routed_too", False)):
             one = _run(bench, f"{prefix}-{name}-one-{number}", 1, workflows, routed=routed)
             more = _run(bench, f"{prefix}-{name}-more-{number}", WORKERS, workflows, routed=routed)
-            figures.add(name, WORKERS * _workers_us(one) / _workers_us(more))
+            figures.add(name, WORKERS * sum(_of_workers(one)) / sum(_of_workers(more)))
             told = "folding" if routed else "routing and folding"
             tell(
                 f"{WORKERS} workers to one, {told}, round {number + 1} of {rounds}: {figures[name][-1]:.2f} by "
                 f"processor time; us of one: {_told(one)}; of {WORKERS}: {_told(more)}"
             )
-        figures.add("scale_busiest", one.cpu_us["worker"] / max(_of_each(more, "worker")))
+        figures.add("scale_busiest", max(_of_workers(one)) / max(_of_workers(more)))
         figures.add("scale_wall", more.events_per_second / one.events_per_second)
     return figures
 
@@ -75,13 +75,9 @@ def _told(run: Run) -> str:
     return ", ".join(f"{process} {cpu_us:.1f}" for process, cpu_us in run.cpu_us.items())
 
 
-def _of_each(run: Run, process: str) -> list[float]:
-    return [cpu_us for name, cpu_us in run.cpu_us.items() if name.startswith(process)]
-
-
-def _workers_us(run: Run) -> float:
-    """Processor time of all workers and their exporters for one event."""
-    return sum(_of_each(run, "worker")) + sum(_of_each(run, "exporter"))
+def _of_workers(run: Run) -> list[float]:
+    """Processor time of each process of the workers for one event."""
+    return [cpu_us for name, cpu_us in run.cpu_us.items() if name.startswith(("worker", "carrier"))]
 
 
 def _wait_for_shares(bench: Bench, prefix: str, workers: int) -> None:

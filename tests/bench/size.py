@@ -43,7 +43,7 @@ class Point(msgspec.Struct, frozen=True):
     """Costs of an event beside `open_workflows` and `ended`, to those beside BASE, one for each round.
 
     `warm` events are of workflows that the worker has in memory, `cold` ones of others; by the clock and by the
-    processor time of worker, exporter (cold events end nothing, and need none) and Redis together.
+    processor time of worker, carrier and Redis together (cold events end nothing: it only routes them).
     """
 
     open_workflows: int
@@ -179,7 +179,6 @@ def run_cold(population: Population) -> Run:
                 used[process] = used.get(process, 0.0) + after - before[process]
         group.stop()
     count = WAVES * WAVE
-    del used["exporter"]  # it has nothing to export
     return Run(count / seconds, {process: each / count * 1e6 for process, each in used.items()})
 
 

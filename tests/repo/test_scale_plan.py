@@ -28,7 +28,8 @@ def test_twice_the_rate_needs_twice_of_all() -> None:
 def test_every_installation_has_the_same_share_and_none_is_over_its_limits() -> None:
     plan = Plan(GIVEN)
     each = plan.rate / plan.installations
-    assert each * GIVEN["router_us"] / 1e6 <= GIVEN["busy"]
+    exports = plan.rate / plan.workers * GIVEN["exporter_us"]
+    assert (each * GIVEN["router_us"] + exports) / 1e6 <= GIVEN["busy"]
     assert plan.workers % plan.installations == plan.primaries % plan.installations == 0
     assert plan.rate / plan.workers * GIVEN["worker_us"] / 1e6 <= GIVEN["busy"]
     assert plan.rate / plan.primaries * GIVEN["redis_us"] / 1e6 <= GIVEN["redis_busy"]
