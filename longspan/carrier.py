@@ -1,6 +1,7 @@
 """The worker's second process, `python -m longspan.carrier`: it routes and exports until its stdin ends.
 
-What it does needs no fold, so it takes neither the processor nor Python's lock from the process that folds.
+It begins when it is told to, by a line on stdin. What it does needs no fold, so it takes neither the processor nor
+Python's lock from the process that folds.
 """
 
 import logging
@@ -37,13 +38,18 @@ def main() -> int:
     # Ctrl-C reaches every process of a terminal: the parent decides when this one ends.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    stop = threading.Event()
-    when_parent_ends(stop.set)
+    go, stop = threading.Event(), threading.Event()
+
+    def end() -> None:
+        stop.set()
+        go.set()
+
+    when_parent_ends(end, told=go.set)
     reporter = Reporter()
     try:
         settings = read_settings(os.environ)
         log_to_stderr(settings.log_level, settings.log_format)
-        _carry(settings, stop, reporter)
+        _carry(settings, go, stop, reporter)
     except Exception as error:
         failure = explain(error)
         if failure is None:
@@ -54,14 +60,19 @@ def main() -> int:
     return 0
 
 
-def _carry(settings: Settings, stop: threading.Event, reporter: Reporter) -> None:
+def _carry(settings: Settings, go: threading.Event, stop: threading.Event, reporter: Reporter) -> None:
     store = open_store(settings)
     exporters_store = store if settings.exporter_redis_url is None else open_store(as_exporter(settings))
     from streams.layout import settle_partitions
+    from streams.routing import Routing
 
+    go.wait()
+    if stop.is_set():
+        return
     partitions = settle_partitions(store.client, store.keys, settings.partitions)
     take_turns()
-    with _routing(settings, store, partitions, stop) as routing:
+    routing = Routing(store.connect, store.keys, partitions, settings.lease_ms, _now_ms)
+    with _running(routing, store, stop):
 
         def tell(report: ExportReport) -> None:
             loop = routing.loop
@@ -74,12 +85,10 @@ def _carry(settings: Settings, stop: threading.Event, reporter: Reporter) -> Non
 
 
 @contextmanager
-def _routing(settings: Settings, store: Store, partitions: int, stop: threading.Event) -> "Iterator[Routing]":
+def _running(routing: "Routing", store: Store, stop: threading.Event) -> "Iterator[None]":
     """A router at work; `stop` is set at the end, if it was not."""
     from streams.bell import ring_at_end
-    from streams.routing import Routing
 
-    routing = Routing(store.connect, store.keys, partitions, settings.lease_ms, _now_ms)
     threads = [
         threading.Thread(target=routing.run, args=(stop,), name="router"),
         threading.Thread(target=ring_at_end, args=(stop, store.connect, store.keys), name="bell"),
@@ -87,7 +96,7 @@ def _routing(settings: Settings, store: Store, partitions: int, stop: threading.
     for thread in threads:
         thread.start()
     try:
-        yield routing
+        yield
     finally:
         stop.set()
         for thread in threads:

@@ -1,5 +1,6 @@
 """The carrier as a child process of the worker: started, watched, started again when it dies, and ended in order."""
 
+import contextlib
 import logging
 import os
 import subprocess
@@ -21,14 +22,15 @@ _STEADY_SECONDS = 60.0  # who lived that long is started again without much ado
 class CarrierProcess:
     """Keeps `python -m longspan.carrier` running; `report` is the last that it told of its work.
 
-    The child ends when its stdin does, so it never outlives this process. `give_up` is called when its settings are
-    wrong: then starting it again is no use.
+    The child ends when its stdin does, so it never outlives this process. Until `go` it only loads what it needs: that
+    takes as long as what this process has to load. `give_up` is called when its settings are wrong: then starting it
+    again is no use.
     """
 
-    def __init__(self, redis_url: str, give_up: Callable[[], None]) -> None:
-        # The URL may hold a password: the environment is this user's to read, an argument everybody's.
-        self._environment = {**os.environ, "LONGSPAN_REDIS_URL": redis_url}
+    def __init__(self, give_up: Callable[[], None]) -> None:
+        self._environment: dict[str, str] = {}
         self._give_up = give_up
+        self._may_go = False
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
@@ -36,10 +38,18 @@ class CarrierProcess:
         self.exit_status = 0
         self.report = CarrierReport()
 
-    def start(self) -> None:
+    def start(self, redis_url: str) -> None:
         """Start it, and a thread that watches it."""
+        # The URL may hold a password: the environment is this user's to read, an argument everybody's.
+        self._environment = {**os.environ, "LONGSPAN_REDIS_URL": redis_url}
         self._spawn()
         self._thread.start()
+
+    def go(self) -> None:
+        """Let it begin, now and whenever it is started again."""
+        with self._lock:
+            self._may_go = True
+            self._tell()
 
     def stop(self) -> None:
         """Let it finish the request in hand, and wait until it has ended."""
@@ -47,7 +57,8 @@ class CarrierProcess:
         with self._lock:
             if self._child is not None and self._child.stdin is not None:
                 self._child.stdin.close()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def is_alive(self) -> bool:
         """Whether the process runs just now."""
@@ -67,6 +78,15 @@ class CarrierProcess:
                     stdout=subprocess.PIPE,
                     env=self._environment,
                 )
+                if self._may_go:
+                    self._tell()
+
+    def _tell(self) -> None:
+        """Under the lock."""
+        if self._child is not None and self._child.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):  # it has just died, or its stdin was closed
+                self._child.stdin.write(b"\n")
+                self._child.stdin.flush()
 
     def _read_reports(self, child: subprocess.Popen[bytes]) -> None:
         """Until it ends."""

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from longspan.store import Store, open_store
 from longspan.threads import take_turns
 
 if TYPE_CHECKING:
-    from longspan.health import Health
     from machines.catalog import Catalog
     from streams.archiving import Archiving
     from streams.worker import Worker
@@ -28,49 +28,58 @@ logger = logging.getLogger("longspan.worker")
 
 def run(settings: Settings, catalog: "Catalog") -> None:
     """Work until a signal comes. Raises EmbeddedServerError, StreamsError and redis.RedisError at the start."""
-    store = open_store(settings)
-    os.nice(settings.nice)  # behind the embedded server's start and before the carrier's, which inherits it
+    stop = threading.Event()
+    carrier = CarrierProcess(give_up=stop.set)
+
+    def begin(url: str) -> None:
+        os.nice(settings.nice)  # behind the embedded server's start and before the carrier's, which inherits it
+        carrier.start(url)
+
+    with ExitStack() as exits:
+        exits.callback(carrier.stop)
+        store = open_store(settings, begin)
+        exits.callback(store.client.close)
+        _end_by_signal(stop, carrier)
+        _work(settings, catalog, store, carrier, stop, exits)
+    logger.info("stopped")
+    if carrier.exit_status == WRONG_USE:
+        sys.exit(WRONG_USE)
+
+
+def _work(
+    settings: Settings,
+    catalog: "Catalog",
+    store: Store,
+    carrier: CarrierProcess,
+    stop: threading.Event,
+    exits: ExitStack,
+) -> None:
     from streams.layout import settle_partitions
     from streams.persistence import Persistence, when_loaded
     from streams.server_check import check_server
 
-    stop = threading.Event()
-    carrier = CarrierProcess(store.url, give_up=stop.set)
-    _end_by_signal(stop, carrier)
     server = check_server(store.client)
     settle = partial(settle_partitions, store.client, store.keys, settings.partitions)
     partitions = when_loaded(settle, Persistence(logger, "the start"), stop)
     if partitions is None:
-        store.client.close()
         return
-    carrier.start()
-    health: Health | None = None
-    archiving: Archiving | None = None
-    try:
-        logger.info("%s at %s, prefix %s, %d partitions", server, store.shown, settings.prefix, partitions)
-        logger.info("machines: %s", ", ".join(f"{machine.name} {machine.version}" for machine in catalog))
-        logger.info("traces of namespace %s go to %s", settings.namespace, read_endpoint(os.environ).shown)
-        archiving = _make_archive(settings, store, partitions)
-        worker = _make_worker(settings, catalog, store, partitions, archiving)
-        if settings.health is not None:
-            from longspan.health import start_health
-            from longspan.readiness import Watched
+    carrier.go()
+    logger.info("%s at %s, prefix %s, %d partitions", server, store.shown, settings.prefix, partitions)
+    logger.info("machines: %s", ", ".join(f"{machine.name} {machine.version}" for machine in catalog))
+    logger.info("traces of namespace %s go to %s", settings.namespace, read_endpoint(os.environ).shown)
+    archiving = _make_archive(settings, store, partitions)
+    if archiving is not None:
+        exits.callback(archiving.stop)
+    worker = _make_worker(settings, catalog, store, partitions, archiving)
+    if settings.health is not None:
+        from longspan.health import start_health
+        from longspan.readiness import Watched
 
-            watched = Watched(worker.statistics, worker.pressure, carrier, partitions, settings.namespace)
-            health = start_health(settings.health, watched, store)
-        collect_seldom()
-        take_turns()
-        worker.run(stop)
-    finally:
-        if health is not None:
-            health.stop()
-        carrier.stop()
-        if archiving is not None:
-            archiving.stop()
-        store.client.close()
-    logger.info("stopped")
-    if carrier.exit_status == WRONG_USE:
-        sys.exit(WRONG_USE)
+        watched = Watched(worker.statistics, worker.pressure, carrier, partitions, settings.namespace)
+        exits.callback(start_health(settings.health, watched, store).stop)
+    collect_seldom()
+    take_turns()
+    worker.run(stop)
 
 
 def _make_archive(settings: Settings, store: Store, partitions: int) -> "Archiving | None":

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,14 +41,17 @@ class Store:
         return read_partitions(self.client, self.keys)
 
 
-def open_store(settings: Settings) -> Store:
-    """Connect, starting the embedded server where no other is set. Raises EmbeddedServerError, MissingPackageError; a
-    server that cannot be reached shows at the first command."""
+def open_store(settings: Settings, found: Callable[[str], None] = lambda _url: None) -> Store:
+    """Connect, starting the embedded server where no other is set. `found` is given the URL as soon as it is known.
+
+    Raises EmbeddedServerError, MissingPackageError; a server that cannot be reached shows at the first command.
+    """
     if settings.redis_url is None:
         url = adopt_server(settings.data)
         shown = f"{url} (embedded, data in {settings.data})"
     else:
         url, shown = settings.redis_url, redacted(settings.redis_url)
+    found(url)
     load_redis()
     from streams.client import connect
     from streams.keys import Keys

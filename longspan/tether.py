@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable
 
 
-def when_parent_ends(act: Callable[[], None]) -> None:
-    """Call `act` in a thread when stdin ends, which is when the parent closes it or dies, however it dies."""
+def when_parent_ends(act: Callable[[], None], told: Callable[[], None] = lambda: None) -> None:
+    """Call `act` in a thread when stdin ends, which is when the parent closes it or dies, however it dies.
+
+    `told` is called whenever the parent writes something.
+    """
 
     def watch() -> None:
         while os.read(stdin, 4096):
-            pass
+            told()
         act()
 
     stdin = sys.stdin.fileno()

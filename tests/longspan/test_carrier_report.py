@@ -29,8 +29,9 @@ def test_the_worker_knows_whether_its_carrier_routes_and_what_it_has_sent(
         ledger = Ledger(client, Keys(prefix))
         settle_partitions(client, ledger.keys, PARTITIONS)
         ledger.finish("o-1", header(), RUN)
-        carrier = CarrierProcess(valkey_server.url, give_up=lambda: None)
-        carrier.start()
+        carrier = CarrierProcess(give_up=lambda: None)
+        carrier.start(valkey_server.url)
+        carrier.go()
         try:
             wait_for(lambda: carrier.report.exporting.sent, 30)
             report = carrier.report.exporting
