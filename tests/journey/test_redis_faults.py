@@ -122,7 +122,9 @@ def meet_a_server_that_loads(server: Server, prefix: str, receiver: Receiver, ma
         wait_for(lambda: LOADING in newcomer.log.read_text(), 20)
         newcomer.check()
         assert newcomer.stop() == 0
-        assert len(newcomer.log.read_text().splitlines()) == 1
+        told = newcomer.log.read_text().splitlines()
+        assert [LOADING in line for line in told] == [True, False]
+        assert told[1].endswith("stopped")
     finally:
         newcomer.kill()
 
