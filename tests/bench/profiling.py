@@ -107,6 +107,7 @@ def _profile_replay(workflows: int, output: Path, gil: bool) -> None:
         replay = python("longspan", "replay", str(record), "--machines", machines)
         with _py_spy("--", *replay, output=output, gil=gil) as profiler:
             profiler.wait_for(b" events of ")
+            profiler.let_end()
 
 
 class _PySpy:
@@ -132,12 +133,16 @@ class _PySpy:
                 raise ProfilerError(self.printed().decode(errors="replace"))
             time.sleep(0.05)
 
+    def let_end(self) -> None:
+        """Wait until it has ended with the program that it runs: a signal then may come between it and its file."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE_SECONDS)
+
     def end(self, number: signal.Signals) -> None:
         """Send it a signal, and wait until it has written down what it saw."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(PATIENCE_SECONDS)
+        self.let_end()
 
 
 @contextmanager
