@@ -111,11 +111,7 @@ class CarrierProcess:
                 return
             if time.monotonic() - began > _STEADY_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            logger.error(
-                "the carrier ended with status %d; starting it again in %.1f s",
-                self.exit_status,
-                pause,
-            )
+            logger.error("the carrier ended with status %d; starting it again in %.1f s", self.exit_status, pause)
             if self._stopping.wait(pause):
                 return
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

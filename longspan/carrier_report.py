@@ -10,8 +10,8 @@ from longspan.export_report import ExportReport
 
 
 class RoutingReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of its router: whether it routes, what keeps it from its work now, and how many of its turns failed
-    because of Redis."""
+    """Of its router: whether it routes, what keeps it from its work now, and how many of its turns failed because of
+    Redis."""
 
     active: bool = False
     trouble: str = ""
