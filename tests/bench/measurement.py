@@ -1,7 +1,7 @@
 """Where measurements run, and how fast events go through a worker, with what each process used for one."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -132,9 +132,19 @@ class Bench:
         self.check_spans(name, (WARM + workflows) * SPANS_PER_WORKFLOW)
         return run
 
-    def clocked(self, groups: Sequence[Group], count: int, spans: int) -> Run:
-        """Thaw workers that have `count` events before them, and wait until `spans` spans are there."""
+    def clocked(
+        self, groups: Sequence[Group], count: int, spans: int, turn: Callable[[Group], None] | None = None
+    ) -> Run:
+        """Thaw workers that have `count` events before them, and wait until `spans` spans are there.
+
+        With `turn` one after the other: each is thawed until that has returned, and frozen again.
+        """
         before, begin = self.cpu(groups), time.monotonic()
+        while turn is not None and self.collector.count() < spans:
+            for group in groups:
+                group.thaw()
+                turn(group)
+                group.freeze()
         for group in groups:
             group.thaw()
         seconds = self.collector.wait_for(spans, *groups) - begin

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from streams.client import connect
 from streams.ingress import Router
@@ -10,10 +11,11 @@ from streams.keys import Keys
 from streams.layout import read_partitions
 from tests.bench.figures import Figures
 from tests.bench.measurement import PATIENCE_SECONDS, WARM, Bench, Run
-from tests.bench.processes import started
+from tests.bench.processes import Group, started
 from tests.bench.scenario import EVENTS_PER_WORKFLOW, SPANS_PER_WORKFLOW, events
 
 WORKERS = 2
+LEASE = "2m"  # longer than any of them is frozen
 
 
 def measure(bench: Bench, prefix: str, rounds: int, workflows: int, tell: Callable[[str], None]) -> Figures:
@@ -21,8 +23,9 @@ def measure(bench: Bench, prefix: str, rounds: int, workflows: int, tell: Callab
     stream.
 
     `scale_out` is what WORKERS would do to one if none shared a core with anything: how many times the work of one
-    fits into their time, from the processor time of all processes of theirs for an event. `scale_routed_too` is that
-    with the router's work, and batches as small as it makes them.
+    fits into their time, from the processor time of all processes of theirs for an event. Each of them has its turn,
+    the others frozen meanwhile: processes that share two cores cost each other what they would not on machines of
+    their own. `scale_routed_too` is with the router's work, and all at once.
     """
     figures = Figures()
     for number in range(rounds):
@@ -42,6 +45,7 @@ def measure(bench: Bench, prefix: str, rounds: int, workflows: int, tell: Callab
 
 def _run(bench: Bench, prefix: str, workers: int, workflows: int, *, routed: bool) -> Run:
     command, environment, stream = bench.longspan(prefix)
+    environment = {**environment, "LONGSPAN_LEASE": LEASE}
     bench.collector.clear()
     with ExitStack() as stack:
         groups = [
@@ -55,9 +59,11 @@ def _run(bench: Bench, prefix: str, workers: int, workflows: int, *, routed: boo
         for group in groups:
             group.freeze()
         bench.append(stream, backlog)
+        turn = None
         if routed:
             _route(bench, prefix)
-        run = bench.clocked(groups, workflows * EVENTS_PER_WORKFLOW, (WARM + workflows) * SPANS_PER_WORKFLOW)
+            turn = partial(_wait_until_idle, bench, Keys(prefix))
+        run = bench.clocked(groups, workflows * EVENTS_PER_WORKFLOW, (WARM + workflows) * SPANS_PER_WORKFLOW, turn)
     bench.check_spans(prefix, (WARM + workflows) * SPANS_PER_WORKFLOW)
     return run
 
@@ -69,6 +75,24 @@ def _route(bench: Bench, prefix: str) -> None:
         router = Router(client, keys, read_partitions(client, keys) or 0)
         while router.step(0):
             pass
+
+
+def _wait_until_idle(bench: Bench, keys: Keys, group: Group) -> None:
+    """Wait until a worker has folded what its partitions hold, and sent what is in the outboxes that it exports."""
+    deadline, pids = time.monotonic() + PATIENCE_SECONDS, {str(pid) for pid in group.pids()}
+    with connect(bench.server.url) as client:
+        owned = [keys.of(number) for number in range(read_partitions(client, keys) or 0)]
+        owners = client.call_all([("HGET", name, "owner") for each in owned for name in (each.meta, each.exporter)])
+        mine = [owner is not None and owner.decode().split("/")[2] in pids for owner in owners]
+        asked = [("XINFO", "GROUPS", each.events) for each, folds in zip(owned, mine[::2], strict=True) if folds]
+        sent = [("XLEN", each.outbox) for each, exports in zip(owned, mine[1::2], strict=True) if exports]
+        while time.monotonic() < deadline:
+            group.alive()
+            lags = [dict(zip(facts[::2], facts[1::2], strict=True))[b"lag"] for (facts,) in client.call_all(asked)]
+            if not any(lags) and not any(client.call_all(sent)):
+                return
+            time.sleep(0.02)
+    raise RuntimeError(f"a worker of {keys.prefix} is not done after {PATIENCE_SECONDS} s: {group.log}")
 
 
 def _told(run: Run) -> str:
