@@ -10,8 +10,6 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from longspan.carrier_report import CarrierReport, Reporter, RoutingReport
 from longspan.errors import FAILED
@@ -21,14 +19,9 @@ from longspan.failure import explain
 from longspan.logs import log_to_stderr
 from longspan.settings import Settings, read_settings
 from longspan.signin import as_exporter
-from longspan.store import Store, open_store
+from longspan.store import open_store
 from longspan.tether import when_parent_ends
 from longspan.threads import take_turns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streams.routing import Routing
 
 logger = logging.getLogger("longspan.carrier")
 
@@ -72,35 +65,21 @@ def _carry(settings: Settings, go: threading.Event, stop: threading.Event, repor
     partitions = settle_partitions(store.client, store.keys, settings.partitions)
     take_turns()
     routing = Routing(store.connect, store.keys, partitions, settings.lease_ms, _now_ms)
-    with _running(routing, store, stop):
+    router = threading.Thread(target=routing.run, args=(stop,), name="router")
+    router.start()
 
-        def tell(report: ExportReport) -> None:
-            loop = routing.loop
-            reporter.write(CarrierReport(RoutingReport(routing.active, loop.trouble, loop.faults), report))
+    def tell(report: ExportReport) -> None:
+        loop = routing.loop
+        reporter.write(CarrierReport(RoutingReport(routing.active, loop.trouble, loop.faults), report))
 
+    try:
         # What an exporter needs takes a while to load: events are on their way by then.
         export(settings, exporters_store, partitions, stop, tell)
-    store.client.close()
-    exporters_store.client.close()
-
-
-@contextmanager
-def _running(routing: "Routing", store: Store, stop: threading.Event) -> "Iterator[None]":
-    """A router at work; `stop` is set at the end, if it was not."""
-    from streams.bell import ring_at_end
-
-    threads = [
-        threading.Thread(target=routing.run, args=(stop,), name="router"),
-        threading.Thread(target=ring_at_end, args=(stop, store.connect, store.keys), name="bell"),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
     finally:
         stop.set()
-        for thread in threads:
-            thread.join()
+        router.join()
+    store.client.close()
+    exporters_store.client.close()
 
 
 def _now_ms() -> int:

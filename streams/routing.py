@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import redis
 
-from streams.bell import Bell
+from streams.bell import Bell, ring_at_end
 from streams.client import BLOCK_MS, Client
 from streams.errors import KeyTypeError, StreamsError
 from streams.ingress import Router
@@ -60,6 +60,8 @@ class Routing:
 
     def run(self, stop: threading.Event) -> None:
         """Route or stand by until `stop` is set; then finish the batch in hand and give the role up."""
+        bell = threading.Thread(target=ring_at_end, args=(stop, self._connect, self._keys), name="bell")
+        bell.start()
         patience = Persistence(logger, "the router", self.loop)
         spacing = Spacing(time.monotonic, GAP_SECONDS, FULL)
         while not stop.is_set():
@@ -78,6 +80,7 @@ class Routing:
             self.release()
         except redis.RedisError as error:
             logger.warning("the router's role could not be given up and will run out: %s", error)
+        bell.join()
         self._client.close()
 
     def step(self, block_ms: int) -> int:
