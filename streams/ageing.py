@@ -10,9 +10,10 @@ import redis
 
 from streams.batch import Folder
 from streams.client import Client, check_kind
-from streams.commit import PART_AGE_MS, Commit
+from streams.commit import Commit
 from streams.counts import find_running
 from streams.errors import FencedError, KeyTypeError
+from streams.indexed import PART_AGE_MS
 from streams.keys import Keys
 from streams.lease import Lease
 from streams.listed import BATCH

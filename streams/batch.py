@@ -2,9 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Mapping, Sequence
 
 from machines.changes import Dead, Limits
 from machines.errors import NewerSnapshotError, SnapshotError
@@ -18,19 +16,20 @@ from machines.timeouts import cancel_deadline, deadline_key, is_deadline, is_run
 from machines.workflow import Workflow
 from streams.beginnings import NameTrace
 from streams.client import Client
-from streams.commit import Commit, Indexed, index
+from streams.commit import Commit
 from streams.committing import Committing, Prepared, in_parts, run_commits
 from streams.errors import KeyTypeError, NewerDataError
+from streams.indexed import Indexed, index
 from streams.keys import Keys
 from streams.lease import Lease
 from streams.listed import POSTPONE_MS
 from streams.orders import Broadcast, Entry, Order, find_subjects, read_orders
 from streams.residence import Residence
-from streams.schedule import FIRED
 from streams.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
+Tally = dict[str, int]  # of events, by what became of them
 Spoilt = dict[str | tuple[str, str, str], tuple[str, str]]  # workflow id, or an event's place -> (reason, detail)
 
 
@@ -127,19 +126,19 @@ class Folder:
     ) -> dict[int, Exception | None]:
         subjects = {partition: find_subjects(events) for partition, events in remaining.items()}
         loaded = self._residence.fetch(subjects)
+        newer = _find_newer(loaded)
         committing = Committing(self._client, self._statistics.clock)
         outcomes = committing.outcomes
-        commits: dict[int, tuple[Commit, Counter[str]]] = {}
+        commits: dict[int, tuple[Commit, Tally]] = {}
         try:
             for part in in_parts(remaining.items(), lambda item: len(item[1])):
                 prepared: list[Prepared] = []
                 for partition, events in part:
-                    newer = _find_newer(partition, subjects[partition], loaded)
-                    if newer is not None:
-                        outcomes[partition] = newer
+                    if partition in newer:
+                        outcomes[partition] = newer[partition]
                         continue
                     while True:
-                        commit, tally = Commit(self._keys.of(partition), leases[partition]), Counter[str]()
+                        commit, tally = Commit(self._keys.of(partition), leases[partition]), Tally()
                         if self._fold_partition(partition, events, loaded, spoilt[partition], (commit, tally), now_ms):
                             break
                         self._residence.forget(partition, subjects[partition])
@@ -156,7 +155,8 @@ class Folder:
             if outcome is None:
                 commit, tally = commits[partition]
                 self._note(partition, commit)
-                self.results.update(tally)
+                for result, count in tally.items():
+                    self.results[result] += count
             else:
                 self._residence.forget(partition, subjects[partition])
         return outcomes
@@ -167,7 +167,7 @@ class Folder:
         events: Sequence[Order],
         loaded: Mapping[tuple[int, str], Workflow | SnapshotError],
         spoilt: Spoilt,
-        target: tuple[Commit, Counter[str]],
+        target: tuple[Commit, Tally],
         now_ms: int,
     ) -> bool:
         """Fold the events of one partition; False when one failed, which is spoilt from then on."""
@@ -184,7 +184,7 @@ class Folder:
             if isinstance(event, Discard):
                 if isinstance(workflow, Workflow) and event.subject not in spoilt:
                     touched.setdefault(event.subject, (workflow, index(workflow, limits)))
-                    tally["dropped"] += discard(workflow, event.identities)
+                    tally["dropped"] = tally.get("dropped", 0) + discard(workflow, event.identities)
                 continue
             if spoilt:
                 why = spoilt.get(event.subject) or spoilt.get(_place(event))
@@ -197,7 +197,7 @@ class Folder:
                 if why is not None:
                     commit.outgoing.send(answer_unheard(event, why[1]) if is_message(event) else ())
                     commit.add_dead(Dead(event, why[0], "subject", why[1]))
-                    tally["dead"] += 1
+                    tally["dead"] = tally.get("dead", 0) + 1
                     if is_deadline(event) and isinstance(workflow, Workflow):  # it has had its turn, later ones go on
                         _touch(touched, workflow, event, limits)
                         if is_running(workflow.snapshot, event):
@@ -206,7 +206,8 @@ class Folder:
             assert isinstance(workflow, Workflow)
             _touch(touched, workflow, event, limits)
             try:
-                tally[workflow.receive(interpreters, limits, event, now_ms)] += 1
+                result = workflow.receive(interpreters, limits, event, now_ms)
+                tally[result] = tally.get(result, 0) + 1
             except FAULTS as error:
                 # A fault of ours, or what a chart's code raises, sets this event aside and stops nothing behind it.
                 about = {"workflow_id": event.subject, "partition": partition}
@@ -226,14 +227,13 @@ class Folder:
         return True
 
 
-def _find_newer(
-    partition: int, subjects: Iterable[str], loaded: Mapping[tuple[int, str], Workflow | SnapshotError]
-) -> NewerDataError | None:
-    for subject in subjects:
-        found = loaded[partition, subject]
-        if isinstance(found, NewerSnapshotError):
-            return NewerDataError(subject, str(found))
-    return None
+def _find_newer(loaded: Mapping[tuple[int, str], Workflow | SnapshotError]) -> dict[int, NewerDataError]:
+    """By partition a workflow that a newer version wrote."""
+    return {
+        partition: NewerDataError(subject, str(found))
+        for (partition, subject), found in loaded.items()
+        if isinstance(found, NewerSnapshotError)
+    }
 
 
 def _touch(touched: dict[str, tuple[Workflow, Indexed]], workflow: Workflow, event: Event, limits: Limits) -> None:
@@ -241,7 +241,7 @@ def _touch(touched: dict[str, tuple[Workflow, Indexed]], workflow: Workflow, eve
     if event.subject not in touched:
         touched[event.subject] = workflow, index(workflow, limits)
     if is_deadline(event):
-        touched[event.subject] = workflow, msgspec.structs.replace(touched[event.subject][1], due_ms=FIRED)
+        touched[event.subject] = workflow, touched[event.subject][1].fired()
 
 
 def _place(event: Event) -> tuple[str, str, str]:

@@ -2,62 +2,23 @@
 
 import msgspec
 
-from machines.changes import Changes, Dead, Limits
+from machines.changes import Changes, Dead
 from machines.events import encode_event
 from machines.snapshot import encode_snapshot
 from machines.workflow import Workflow
 from streams.beginnings import NameTrace, read_beginning
-from streams.indexes import Listing, differences, list_as
+from streams.indexed import PART_AGE_MS, Indexed
+from streams.indexes import Listing, differences
 from streams.keys import PartitionKeys, run_member, trace_member
 from streams.lease import Lease
 from streams.messages import Outgoing
 from streams.outbox import OutboxItem, encode_items
-from streams.schedule import score
 from streams.writes import Argument, Writes
 
-PART_AGE_MS = 24 * 3_600_000
-_SKEW_MS = 3_600_000  # by which the clocks of workers differ at most
 CHANGES_KEPT = 256  # commits whose workflows can be read behind: what a reader may miss while it is away
 UNDELIVERED = 9_000_000_000_000_000  # the score in `ended` of a run whose trace has not been delivered yet
 
 _pack = msgspec.msgpack.Encoder().encode
-
-
-class Indexed(msgspec.Struct, frozen=True):
-    """What the partition's indexes say of a workflow; a commit writes only what changed."""
-
-    run: int
-    running: bool
-    in_parts: bool
-    expires_ms: int | None
-    due_ms: int | None
-    parked: bool
-    listing: Listing | None
-
-    @property
-    def schedule(self) -> tuple[object, ...]:
-        """All but the listing and what is sent."""
-        return self.run, self.running, self.expires_ms, self.due_ms, self.parked
-
-
-def index(workflow: Workflow, limits: Limits) -> Indexed:
-    """What the indexes are to say of a workflow."""
-    snapshot = workflow.snapshot
-    return Indexed(
-        snapshot.run,
-        snapshot.status == "running",
-        snapshot.in_parts or snapshot.progressive,
-        workflow.expires_ms(limits) if workflow.held else None,
-        score(workflow),
-        workflow.is_parked,
-        list_as(snapshot),
-    )
-
-
-def _comes_of_age_unseen(indexed: Indexed, now_ms: int) -> bool:
-    """Whether a run that begins as it did may never be found when it is a day old (streams/ageing.py)."""
-    age_ms = now_ms - (indexed.listing.started_ns // 1_000_000 if indexed.listing else 0)
-    return not -_SKEW_MS < age_ms < PART_AGE_MS - _SKEW_MS
 
 
 class Commit(Writes):
@@ -84,42 +45,35 @@ class Commit(Writes):
         name_trace: NameTrace | None = None,
     ) -> None:
         """Everything that changed in one workflow. `name_trace` says by which trace a new run is to be found."""
-        keys, workflow_id = self._keys, workflow.subject
+        keys, workflow_id, snapshot = self._keys, workflow.subject, workflow.snapshot
         self._changed[workflow_id] = None
-        if workflow.snapshot.run or workflow.snapshot.waiting:
-            stored = encode_snapshot(workflow.snapshot)
+        if snapshot.run or snapshot.waiting:
+            stored = encode_snapshot(snapshot)
             self.stored_bytes[workflow_id] = len(stored)
-            self.add("SET", keys.workflow(workflow_id), "string", stored)
+            self.write("SET", keys.workflow(workflow_id), "string", (stored,))
         else:
             self.add("DEL", keys.workflow(workflow_id), "string")
-        journals: dict[int, list[bytes]] = {}
-        for run, entry in changes.journal:
-            journals.setdefault(run, []).append(entry)
-        for run, entries in journals.items():
-            self.add_each("RPUSH", keys.journal(workflow_id, run), "list", entries)
-            if (
-                run > before.run
-                and name_trace is not None
-                and (begun := read_beginning(entries, workflow_id)) is not None
-            ):
-                self.add_trace(workflow_id, run, name_trace(workflow_id, *begun))
+        if changes.journal:
+            self._add_journal(workflow_id, changes, before.schedule.run, name_trace)
         if changes.held or changes.rewrite_held:
             self._add_held(workflow, changes)
         if changes.pages:
             self._add_pages(keys.seen(workflow_id), changes, len(workflow.pages))
-        if changes.exports or changes.carried or before.schedule != after.schedule:
+        if before.schedule != after.schedule or changes.exports or changes.carried:
             self._add_schedules(workflow_id, changes, before, after, now_ms)
-        self.index(workflow_id, before.listing, after.listing)
-        self._exports.extend(OutboxItem(workflow_id, *export) for export in changes.exports)
-        self.endings += changes.endings
-        self.outgoing.send(changes.messages)
+        if before.listing != after.listing:
+            self.index(workflow_id, before.listing, after.listing)
+        if changes.exports:
+            self._exports += [OutboxItem(workflow_id, *export) for export in changes.exports]
+        if changes.endings:
+            self.endings += changes.endings
+        if changes.messages:
+            self.outgoing.send(changes.messages)
         for dead in changes.dead:
             self.add_dead(dead)
 
     def index(self, workflow_id: str, before: Listing | None, after: Listing | None) -> None:
         """Bring the indexes from what they say of a workflow to what they are to say."""
-        if before == after:
-            return
         gone, put = differences(workflow_id, before, after)
         keys, named = self._keys, self._indexes
         for name, member in gone:
@@ -183,6 +137,17 @@ class Commit(Writes):
         commands = self.commands()
         return self.keys, [*fence, etag, cursor, read, self.types, *commands]
 
+    def _add_journal(self, workflow_id: str, changes: Changes, run_before: int, name_trace: NameTrace | None) -> None:
+        journals: dict[int, list[bytes]] = {}
+        for run, entry in changes.journal:
+            journals.setdefault(run, []).append(entry)
+        for run, entries in journals.items():
+            self.add_each("RPUSH", self._keys.journal(workflow_id, run), "list", entries)
+            if run > run_before and name_trace is not None:
+                begun = read_beginning(entries, workflow_id)
+                if begun is not None:
+                    self.add_trace(workflow_id, run, name_trace(workflow_id, *begun))
+
     def _add_held(self, workflow: Workflow, changes: Changes) -> None:
         key = self._keys.waiting(workflow.subject)
         if changes.rewrite_held:
@@ -201,18 +166,19 @@ class Commit(Writes):
 
     def _add_schedules(self, workflow_id: str, changes: Changes, before: Indexed, after: Indexed, now_ms: int) -> None:
         keys, member = self._keys, workflow_id
-        goes_on = before.running and after.running and before.run == after.run
+        was, to_be = before.schedule, after.schedule
+        goes_on = was.running and to_be.running and was.run == to_be.run
         parts = any(not last for _, _, last in changes.exports)
-        if after.running and (parts or (_comes_of_age_unseen(after, now_ms) and not goes_on)):
+        if to_be.running and (parts or (after.comes_of_age_unseen(now_ms) and not goes_on)):
             self.add("ZADD", keys.open, "zset", str(now_ms + PART_AGE_MS), member)
-        elif before.running and not goes_on and (before.in_parts or _comes_of_age_unseen(before, now_ms)):
+        elif was.running and not goes_on and (before.in_parts or before.comes_of_age_unseen(now_ms)):
             self.add("ZREM", keys.open, "zset", member)
         for run in [*changes.carried, *(run for run, _, last in changes.exports if last)]:
             self.add("ZADD", keys.ended, "zset", str(UNDELIVERED), run_member(workflow_id, run))
         for key, old, new in (
-            (keys.held, before.expires_ms, after.expires_ms),
-            (keys.deadlines, before.due_ms, after.due_ms),
-            (keys.parked, 0 if before.parked else None, 0 if after.parked else None),
+            (keys.held, was.expires_ms, to_be.expires_ms),
+            (keys.deadlines, was.due_ms, to_be.due_ms),
+            (keys.parked, 0 if was.parked else None, 0 if to_be.parked else None),
         ):
             if old == new:
                 continue

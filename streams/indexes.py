@@ -5,7 +5,7 @@ Sorted sets of the partition, named by their kind:
 innermost active state that is; `attr:<name>` and `children` hold text, start and id in each member, and have no scores.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -23,23 +23,29 @@ _NANOSECONDS = 1_000_000
 Entry = tuple[bytes, bytes]  # name of the index within the partition, member
 
 
-class Listing(msgspec.Struct, frozen=True, gc=False):
-    """What the indexes say of a workflow."""
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """What the indexes say of a workflow beside its states: of most events only those change."""
 
     machine: str
     status: str
     started_ns: int
-    states: dict[str, int]
     attributes: dict[str, object]
     parent: str | None
+
+
+class Listing(msgspec.Struct, frozen=True, gc=False):
+    """What the indexes say of a workflow. `states` are the innermost active ones by path, with the time of entry."""
+
+    facts: Facts
+    states: dict[str, int]
 
 
 def list_as(snapshot: Snapshot) -> Listing | None:
     """What the indexes are to say of a workflow; None where it is not to be found."""
     if not (snapshot.run or snapshot.waiting):
         return None
-    states = dict(snapshot.states) if snapshot.status == "running" else {}
-    return Listing(snapshot.machine, snapshot.status, snapshot.started_ns, states, snapshot.attributes, snapshot.parent)
+    facts = Facts(snapshot.machine, snapshot.status, snapshot.started_ns, snapshot.attributes, snapshot.parent)
+    return Listing(facts, innermost(snapshot.states).copy() if snapshot.status == "running" else {})
 
 
 def innermost(states: dict[str, int]) -> dict[str, int]:
@@ -52,13 +58,18 @@ def innermost(states: dict[str, int]) -> dict[str, int]:
 
 def differences(
     workflow_id: str, before: Listing | None, after: Listing | None
-) -> tuple[Collection[Entry], dict[Entry, int]]:
+) -> tuple[Collection[Entry], Mapping[Entry, int]]:
     """The entries to take away, and those to put in or move, with their scores."""
     member = workflow_id.encode()
-    if before is not None and after is not None and _elsewhere(before) == _elsewhere(after):
-        old, new = _within(member, before), _within(member, after)
-    else:
-        old, new = dict(_entries(member, before)), dict(_entries(member, after))
+    if before is not None and after is not None and before.facts == after.facts:
+        machine, was, now = after.facts.machine, before.states, after.states
+        left = [(_state_index(machine, path), member) for path in was if path not in now]
+        return left, {
+            (_state_index(machine, path), member): entered_ns // _NANOSECONDS
+            for path, entered_ns in now.items()
+            if was.get(path) != entered_ns
+        }
+    old, new = dict(_entries(member, before)), dict(_entries(member, after))
     gone = [entry for entry in old if entry not in new]
     return gone, {entry: score for entry, score in new.items() if old.get(entry) != score}
 
@@ -97,31 +108,21 @@ def _dots(path: str) -> Iterator[int]:
         place = path.find(".", place + 1)
 
 
-def _elsewhere(listing: Listing) -> tuple[object, ...]:
-    """All that entries depend on but those of states: of most events only these change."""
-    return listing.machine, listing.status, listing.started_ns, listing.attributes, listing.parent
-
-
 @lru_cache(1_000)
 def _state_index(machine: str, path: str) -> bytes:
     return f"in:{machine}:{path}".encode()
 
 
-def _within(member: bytes, listing: Listing) -> dict[Entry, int]:
-    return {
-        (_state_index(listing.machine, path), member): entered_ns // _NANOSECONDS
-        for path, entered_ns in innermost(listing.states).items()
-    }
-
-
 def _entries(member: bytes, listing: Listing | None) -> Iterator[tuple[Entry, int]]:
     if listing is None:
         return
-    started_ms = listing.started_ns // _NANOSECONDS
-    yield (f"listed:{listing.status}:{listing.machine}".encode(), member), started_ms
-    yield from _within(member, listing).items()
-    if listing.parent is not None:
-        yield (CHILDREN, spell(listing.parent, started_ms) + member), 0
-    for name, value in listing.attributes.items():
+    facts = listing.facts
+    started_ms = facts.started_ns // _NANOSECONDS
+    yield (f"listed:{facts.status}:{facts.machine}".encode(), member), started_ms
+    for path, entered_ns in listing.states.items():
+        yield (_state_index(facts.machine, path), member), entered_ns // _NANOSECONDS
+    if facts.parent is not None:
+        yield (CHILDREN, spell(facts.parent, started_ms) + member), 0
+    for name, value in facts.attributes.items():
         for text in searched_texts(value):
             yield (f"attr:{name}".encode(), spell(text, started_ms) + member), 0

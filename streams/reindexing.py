@@ -8,8 +8,9 @@ from machines.errors import SnapshotError
 from streams.batch import Folder
 from streams.beginnings import name_traces
 from streams.client import Client
-from streams.commit import PART_AGE_MS, Commit
+from streams.commit import Commit
 from streams.counts import find_running
+from streams.indexed import PART_AGE_MS
 from streams.indexes import list_as
 from streams.keys import Keys, PartitionKeys, split_run_member
 from streams.lease import Lease

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-import msgspec
 import redis
 
 from machines.changes import Limits
@@ -15,9 +14,10 @@ from streams.archiving import Archive
 from streams.arrivals import Arrivals
 from streams.batch import Folder
 from streams.client import Client, check_kind
-from streams.commit import PART_AGE_MS, Commit, Indexed, index
+from streams.commit import Commit
 from streams.errors import FencedError, KeyTypeError
 from streams.firing import Firing
+from streams.indexed import PART_AGE_MS, Indexed, index
 from streams.keys import Keys
 from streams.lease import Lease
 from streams.listed import BATCH, POSTPONE_MS, load_listed
@@ -156,7 +156,7 @@ class Upkeep:
         for workflow in workflows:
             if workflow not in changed:
                 commit.add("ZADD", keys.held, "zset", str(now_ms + POSTPONE_MS), workflow.subject)
-        unlisted = [msgspec.structs.replace(before, expires_ms=None) for before in changed.values()]
+        unlisted = [before.expired() for before in changed.values()]
         self._folder.touch(partition, lease, list(changed), unlisted, now_ms, commit)
 
     def _release(self, partition: int, lease: Lease, members: Sequence[bytes], now_ms: int) -> None:

@@ -1,6 +1,6 @@
 """Commands on keys of one partition, collected and put in the order in which a script can run them safely."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 ARGUMENTS = 1_000  # of one command; Lua unpacks fewer than 8,000
 
@@ -15,7 +15,8 @@ class Writes:
         self._types: list[str] = []
         self._commands: list[Argument | int] = []
         self._ranked: dict[bytes, dict[bytes, Argument | int]] = {}  # members of sorted sets, and their scores
-        self._removed: dict[tuple[bytes, str], dict[bytes, None]] = {}  # members, by key and command
+        self._unranked: dict[bytes, dict[bytes, None]] = {}  # members that go from them
+        self._removed: dict[bytes, dict[bytes, None]] = {}  # fields that go from hashes
         self._deleted: dict[bytes, None] = {}
 
     def add(self, command: str, key: bytes, kind: str, *arguments: Argument) -> None:
@@ -24,7 +25,6 @@ class Writes:
         Of ZADD and ZREM the last one counts for a member. What is taken away goes last, once for each key: while a
         cluster moves the slot, a script that touches a key again which it has emptied fails there, half-way.
         """
-        position = self._place(key, kind)
         if command == "ZREM":
             for member in map(_encoded, arguments):
                 self.unrank(key, member)
@@ -32,12 +32,18 @@ class Writes:
             for score, member in zip(arguments[::2], map(_encoded, arguments[1::2]), strict=True):
                 self.rank(key, member, score)
         elif command == "HDEL":
-            self._removed.setdefault((key, command), {}).update(dict.fromkeys(map(_encoded, arguments)))
+            self._place(key, kind)
+            self._removed.setdefault(key, {}).update(dict.fromkeys(map(_encoded, arguments)))
         elif command == "DEL":
+            self._place(key, kind)
             self._deleted[key] = None
         else:
-            assert key not in self._deleted, f"{key!r} is deleted by this commit"
-            self._commands += (len(arguments), position, command, *arguments)
+            self.write(command, key, kind, arguments)
+
+    def write(self, command: str, key: bytes, kind: str, arguments: Sequence[Argument]) -> None:
+        """As `add`, of a command that takes nothing away and is none on a sorted set."""
+        assert key not in self._deleted, f"{key!r} is deleted by this commit"
+        self._commands += (len(arguments), self._place(key, kind), command, *arguments)
 
     def rank(self, key: bytes, member: bytes, score: Argument | int) -> None:
         """Put a member into a sorted set, or move it there."""
@@ -46,25 +52,25 @@ class Writes:
             self._place(key, "zset")
             ranked = self._ranked[key] = {}
         ranked[member] = score
-        removed = self._removed.get((key, "ZREM"))
-        if removed is not None:
-            removed.pop(member, None)
+        unranked = self._unranked.get(key)
+        if unranked is not None:
+            unranked.pop(member, None)
 
     def unrank(self, key: bytes, member: bytes) -> None:
         """Take a member out of a sorted set."""
-        removed = self._removed.get((key, "ZREM"))
-        if removed is None:
+        unranked = self._unranked.get(key)
+        if unranked is None:
             self._place(key, "zset")
-            removed = self._removed[key, "ZREM"] = {}
-        removed[member] = None
+            unranked = self._unranked[key] = {}
+        unranked[member] = None
         ranked = self._ranked.get(key)
         if ranked is not None:
             ranked.pop(member, None)
 
     def add_each(self, command: str, key: bytes, kind: str, arguments: Sequence[Argument]) -> None:
-        """A command that takes any number of arguments, in several where Lua could not unpack them at once."""
+        """As `write`, of any number of arguments: in several commands where Lua could not unpack them at once."""
         for start in range(0, len(arguments), ARGUMENTS):
-            self.add(command, key, kind, *arguments[start : start + ARGUMENTS])
+            self.write(command, key, kind, arguments[start : start + ARGUMENTS])
 
     def replace_list(self, key: bytes, items: Sequence[Argument]) -> None:
         """Put items into a list in place of what it holds, which never is empty on the way."""
@@ -88,10 +94,10 @@ class Writes:
         """Each command as: number of its arguments, index of its key, name, arguments."""
         commands = list(self._commands)
         for key, ranked in self._ranked.items():
-            pairs = [part for member, score in ranked.items() for part in (score, member)]
-            commands += self._in_parts("ZADD", key, pairs)
-        for (key, command), members in self._removed.items():
-            commands += self._in_parts(command, key, list(members))
+            self._put(commands, "ZADD", key, [part for member, score in ranked.items() for part in (score, member)])
+        for command, taken in (("ZREM", self._unranked), ("HDEL", self._removed)):
+            for key, members in taken.items():
+                self._put(commands, command, key, list(members))
         for key in self._deleted:
             commands += (0, self._positions[key], "DEL")
         return commands
@@ -103,10 +109,13 @@ class Writes:
             self._types.append(kind)
         return position
 
-    def _in_parts(self, command: str, key: bytes, arguments: Sequence[Argument | int]) -> Iterable[Argument | int]:
+    def _put(
+        self, commands: list[Argument | int], command: str, key: bytes, arguments: Sequence[Argument | int]
+    ) -> None:
+        position = self._positions[key]
         for start in range(0, len(arguments), ARGUMENTS):
             part = arguments[start : start + ARGUMENTS]
-            yield from (len(part), self._positions[key], command, *part)
+            commands += (len(part), position, command, *part)
 
 
 def _encoded(member: Argument) -> bytes:

@@ -15,7 +15,7 @@ from machines.entries import parse_entry
 from machines.run import Interpreters
 from machines.snapshot import decode_snapshot, encode_snapshot
 from machines.workflow import Workflow
-from streams.commit import index
+from streams.indexed import index
 from tests.bench.long_runs import (
     GROWTH,
     KINDS,

@@ -20,8 +20,9 @@ from spans.answer import Delivered
 from spans.export import Exporter
 from spans.own_trace import own_trace
 from streams.client import connect
-from streams.commit import Commit, index
+from streams.commit import Commit
 from streams.committing import run_commits
+from streams.indexed import index
 from streams.ingress import Router, emit
 from streams.keys import Keys, PartitionKeys, partition_of
 from streams.layout import settle_partitions

@@ -14,8 +14,9 @@ from machines.snapshot import Snapshot
 from machines.workflow import Workflow
 from spans.own_trace import own_trace
 from streams.client import Client
-from streams.commit import Commit, index
+from streams.commit import Commit
 from streams.committing import run_commits
+from streams.indexed import index
 from streams.keys import Keys, partition_of, run_member
 from streams.layout import settle_partitions
 from streams.lease import Lease, claim, renew

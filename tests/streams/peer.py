@@ -8,8 +8,9 @@ from machines.run import Interpreters
 from machines.workflow import Workflow
 from streams import lease as leases
 from streams.client import Client, read_streams
-from streams.commit import Commit, index
+from streams.commit import Commit
 from streams.committing import run_commits
+from streams.indexed import index
 from streams.keys import Keys
 from streams.lease import Lease
 from streams.residence import Residence

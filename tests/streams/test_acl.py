@@ -84,7 +84,7 @@ def test_a_commit_checks_the_right_to_every_command_before_it_writes() -> None:
     added = {
         name
         for path in ROOT.glob("streams/*.py")
-        for name in re.findall(r"\.add(?:_each)?\(\s*\"([A-Z]+)\"", path.read_text())
+        for name in re.findall(r"\.(?:add|add_each|write)\(\s*\"([A-Z]+)\"", path.read_text())
     }
     commit = (ROOT / "streams" / "lua" / "commit.lua").read_text()
     (checked,) = re.findall(r"ipairs\(\{(.*)\}\)", commit)

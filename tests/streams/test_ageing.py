@@ -3,7 +3,7 @@
 import pytest
 
 from streams.ageing import EVERY_MS
-from streams.commit import PART_AGE_MS
+from streams.indexed import PART_AGE_MS
 from streams.listed import BATCH, POSTPONE_MS
 from streams.outbox import OutboxItem
 from streams.worker import Worker

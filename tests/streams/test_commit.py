@@ -10,9 +10,10 @@ from machines.events import Event
 from machines.snapshot import Snapshot
 from machines.workflow import Workflow
 from streams.client import Client
-from streams.commit import Commit, index
+from streams.commit import Commit
 from streams.committing import AT_ONCE, run_commits
 from streams.errors import FencedError, KeyTypeError
+from streams.indexed import index
 from streams.lease import Lease, claim
 from streams.outbox import OutboxItem
 from streams.writes import ARGUMENTS

@@ -14,9 +14,10 @@ from machines.workflow import Workflow
 from streams import candidates, choosing
 from streams import query as queries
 from streams.client import Client, connect
-from streams.commit import Commit, index
+from streams.commit import Commit
 from streams.committing import run_commits
 from streams.filters import rank
+from streams.indexed import index
 from streams.indexes import LIST_LIMIT, VALUE_LIMIT
 from streams.keys import Keys, partition_of
 from streams.layout import settle_partitions

@@ -16,7 +16,8 @@ from machines.messages import (
 )
 from machines.run import Interpreters
 from machines.workflow import Workflow
-from streams.commit import Commit, index
+from streams.commit import Commit
+from streams.indexed import index
 from streams.keys import Keys
 from streams.lease import Lease
 from tests.streams.site import START_MS
