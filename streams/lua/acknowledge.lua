@@ -13,9 +13,12 @@ end
 if ARGV[1] ~= '' and redis.call('HGET', KEYS[3], 'nonce') ~= ARGV[1] then
   return {'fenced'}
 end
-for _, name in ipairs({'XDEL', 'ZADD', 'DEL', 'SET'}) do
-  if redis.acl_check_cmd and not redis.acl_check_cmd(name, KEYS[1]) then
-    return redis.error_reply('NOPERM the user may not run ' .. name .. ' in a script')
+-- Some servers refuse to answer for a command that lacks arguments.
+for _, command in ipairs({
+  {'XDEL', '0'}, {'ZADD', '0', ''}, {'DEL'}, {'SET', ''}
+}) do
+  if redis.acl_check_cmd and not redis.acl_check_cmd(command[1], KEYS[1], unpack(command, 2)) then
+    return redis.error_reply('NOPERM the user may not run ' .. command[1] .. ' in a script')
   end
 end
 local MOST = 1000 -- arguments of one command

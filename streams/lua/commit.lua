@@ -19,9 +19,13 @@ for expected in string.gmatch('stream ' .. ARGV[7], '%S+') do
     return {'type', KEYS[key], kind, expected}
   end
 end
-for _, name in ipairs({'SET', 'DEL', 'RPUSH', 'LTRIM', 'ZADD', 'ZREM', 'XADD', 'HGET', 'HSET', 'HDEL', 'SADD', 'XTRIM'}) do
-  if redis.acl_check_cmd and not redis.acl_check_cmd(name, KEYS[1]) then
-    return redis.error_reply('NOPERM the user may not run ' .. name .. ' in a script')
+-- Some servers refuse to answer for a command that lacks arguments.
+for _, command in ipairs({
+  {'SET', ''}, {'DEL'}, {'RPUSH', ''}, {'LTRIM', '0', '0'}, {'ZADD', '0', ''}, {'ZREM', ''}, {'XADD', '*', '', ''},
+  {'HGET', ''}, {'HSET', '', ''}, {'HDEL', ''}, {'SADD', ''}, {'XTRIM', 'MINID', '0'}
+}) do
+  if redis.acl_check_cmd and not redis.acl_check_cmd(command[1], KEYS[1], unpack(command, 2)) then
+    return redis.error_reply('NOPERM the user may not run ' .. command[1] .. ' in a script')
   end
 end
 local position = 8
