@@ -4,7 +4,9 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -105,8 +107,7 @@ def _benches(count: int, options: argparse.Namespace) -> Iterator[list[Bench]]:
         collector = stack.enter_context(collecting())
         machines = write_document(room / "machines")
         folders = [room / f"redis-{number}" for number in range(count)]
-        binary = VALKEY if options.valkey else REDIS or ""
-        servers = [stack.enter_context(running(binary, folder, *SETTLED)) for folder in folders]
+        servers = [stack.enter_context(running(_binary(options), folder, *SETTLED)) for folder in folders]
         yield [Bench(server, collector, machines, room) for server in servers]
 
 
@@ -116,8 +117,13 @@ def _show(options: argparse.Namespace, figures: object, name: str, text: str) ->
         write(PAGE, name, text)
 
 
+def _binary(options: argparse.Namespace) -> str:
+    return VALKEY if options.valkey else REDIS or ""
+
+
 def _machine(options: argparse.Namespace) -> str:
-    server = "Valkey" if options.valkey else "redis-server"
+    told = subprocess.run([_binary(options), "--version"], capture_output=True, text=True, check=True).stdout
+    server = re.sub(r" server v=([0-9.]+) .* malloc=([a-z]+)\S* .*", r" \1 (\2)", told.strip())
     return (
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
         f"{server} with append-only file (everysec) on the same machine."
