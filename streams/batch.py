@@ -1,7 +1,7 @@
 """One batch: the entries that were read of some partitions, folded and committed."""
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from machines.changes import Dead, Limits
@@ -29,7 +29,7 @@ from streams.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
-Tally = dict[str, int]  # of events, by what became of them
+Tally = defaultdict[str, int]  # of events, by what became of them
 Spoilt = dict[str | tuple[str, str, str], tuple[str, str]]  # workflow id, or an event's place -> (reason, detail)
 
 
@@ -138,7 +138,8 @@ class Folder:
                         outcomes[partition] = newer[partition]
                         continue
                     while True:
-                        commit, tally = Commit(self._keys.of(partition), leases[partition]), Tally()
+                        commit = Commit(self._keys.of(partition), leases[partition])
+                        tally: Tally = defaultdict(int)
                         if self._fold_partition(partition, events, loaded, spoilt[partition], (commit, tally), now_ms):
                             break
                         self._residence.forget(partition, subjects[partition])
@@ -184,7 +185,7 @@ class Folder:
             if isinstance(event, Discard):
                 if isinstance(workflow, Workflow) and event.subject not in spoilt:
                     touched.setdefault(event.subject, (workflow, index(workflow, limits)))
-                    tally["dropped"] = tally.get("dropped", 0) + discard(workflow, event.identities)
+                    tally["dropped"] += discard(workflow, event.identities)
                 continue
             if spoilt:
                 why = spoilt.get(event.subject) or spoilt.get(_place(event))
@@ -197,7 +198,7 @@ class Folder:
                 if why is not None:
                     commit.outgoing.send(answer_unheard(event, why[1]) if is_message(event) else ())
                     commit.add_dead(Dead(event, why[0], "subject", why[1]))
-                    tally["dead"] = tally.get("dead", 0) + 1
+                    tally["dead"] += 1
                     if is_deadline(event) and isinstance(workflow, Workflow):  # it has had its turn, later ones go on
                         _touch(touched, workflow, event, limits)
                         if is_running(workflow.snapshot, event):
@@ -206,8 +207,7 @@ class Folder:
             assert isinstance(workflow, Workflow)
             _touch(touched, workflow, event, limits)
             try:
-                result = workflow.receive(interpreters, limits, event, now_ms)
-                tally[result] = tally.get(result, 0) + 1
+                tally[workflow.receive(interpreters, limits, event, now_ms)] += 1
             except FAULTS as error:
                 # A fault of ours, or what a chart's code raises, sets this event aside and stops nothing behind it.
                 about = {"workflow_id": event.subject, "partition": partition}

@@ -23,11 +23,9 @@ class Weights:
     def put(self, place: tuple[int, str], workflow: Workflow, stored_bytes: int) -> None:
         """Weigh a workflow whose snapshot is stored in so many bytes."""
         before, stored_before, snapshot_bytes = self._known.get(place, (0, -1, 0))
-        if abs(stored_bytes - stored_before) * CHANGE > stored_before:
+        if stored_before < 0 or abs(stored_bytes - stored_before) * CHANGE > stored_before:
             stored_before, snapshot_bytes = stored_bytes, _weigh_snapshot(workflow.snapshot, stored_bytes)
-        weight = WORKFLOW_BYTES + snapshot_bytes + workflow.held.weight
-        if workflow.pages:
-            weight += workflow.pages.weight
+        weight = WORKFLOW_BYTES + snapshot_bytes + workflow.pages.weight + workflow.held.weight
         if weight != before:
             self._known[place] = weight, stored_before, snapshot_bytes
             self.total += weight - before

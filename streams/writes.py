@@ -41,7 +41,7 @@ class Writes:
             self.write(command, key, kind, arguments)
 
     def write(self, command: str, key: bytes, kind: str, arguments: Sequence[Argument]) -> None:
-        """As `add`, of a command that takes nothing away and is none on a sorted set."""
+        """As `add`, of a command that goes as it is and in its order: none that `add` keeps back."""
         assert key not in self._deleted, f"{key!r} is deleted by this commit"
         self._commands += (len(arguments), self._place(key, kind), command, *arguments)
 
