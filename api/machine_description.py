@@ -47,7 +47,7 @@ class MachineVersion(msgspec.Struct, frozen=True):
     children: dict[str, MachineChildren]
     parent_ended: dict[str, str]
     source: str | None
-    list: str | None
+    collection: str | None = msgspec.field(name="list")  # a field of that name would hide `list` from the types above
     export: Literal["complete", "progressive"]
     trace: Literal["own", "continue"]
 
@@ -75,7 +75,7 @@ def describe_machine(machine: Machine) -> MachineVersion:
         },
         parent_ended=dict(machine.parent_ended),
         source=None if source is None else _show(source.request),
-        list=None if source is None or source.collection is None else _show(source.collection.request),
+        collection=None if source is None or source.collection is None else _show(source.collection.request),
         export=machine.export,
         trace=machine.trace,
     )

@@ -54,7 +54,7 @@ class Findings:
     unclear: int = 0
     losses: list[dict[str, Any]] = field(default_factory=list)
 
-    def list(self, finding: _Finding, why: str) -> None:
+    def add(self, finding: _Finding, why: str) -> None:
         """Add a loss."""
         if len(self.losses) < LISTED:
             name = {"workflow": finding.run.delivery.workflow_id, "run": finding.run.delivery.run}
@@ -172,12 +172,12 @@ class Audit:
         since_ms = now_ms - (now_ms if delivery.at_ms is None else delivery.at_ms)
         if finding.failure:
             found.unclear += 1
-            found.list(finding, finding.failure)
+            found.add(finding, finding.failure)
         elif not finding.lost:
             found.complete += 1
         elif finding.message:
             found.unclear += 1
-            found.list(finding, f"the Tempo gave only a part: {finding.message}")
+            found.add(finding, f"the Tempo gave only a part: {finding.message}")
         elif not again and since_ms < self._options["settle_ms"]:
             found.recent += 1
             due_ms = now_ms + self._options["settle_ms"] - since_ms
@@ -187,7 +187,7 @@ class Audit:
         else:
             found.lost_runs += 1
             found.lost_spans += len(finding.lost)
-            found.list(finding, _explain(finding))
+            found.add(finding, _explain(finding))
             yield from self._again(finding)
 
     def _again(self, finding: _Finding) -> "Iterator[Again]":

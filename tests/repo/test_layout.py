@@ -1,8 +1,10 @@
 """What a file may look like and where it may stand."""
 
+import ast
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,9 +26,34 @@ def _text(path: str) -> str:
     return (ROOT / path).read_text(errors="replace")
 
 
+def _annotations(scope: ast.ClassDef) -> Iterator[ast.expr]:
+    for node in scope.body:
+        if isinstance(node, ast.AnnAssign):
+            yield node.annotation
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
+            yield from (one.annotation for one in every if one is not None and one.annotation is not None)
+            yield from (node.returns,) if node.returns is not None else ()
+
+
 def test_no_python_file_is_longer_than_its_limit() -> None:
     long = {path: length for path in FILES if path.endswith(".py") and (length := _text(path).count("\n")) > LINE_LIMIT}
     assert not long
+
+
+def test_no_member_of_a_class_hides_a_type_that_its_annotations_name() -> None:
+    # Python 3.14 reads annotations when they are asked for: a field `list` is then what `list[str]` above it means.
+    hidden = []
+    for path in FILES:
+        if path.endswith(".py") and path.split("/")[0] in PACKAGES:
+            for scope in (node for node in ast.walk(ast.parse(_text(path))) if isinstance(node, ast.ClassDef)):
+                members = {node.name for node in scope.body if isinstance(node, ast.FunctionDef)}
+                fields = [node.target for node in scope.body if isinstance(node, ast.AnnAssign)]
+                members |= {field.id for field in fields if isinstance(field, ast.Name)}
+                parts = (part for annotation in _annotations(scope) for part in ast.walk(annotation))
+                named = {part.id for part in parts if isinstance(part, ast.Name)}
+                hidden += [f"{path}: {scope.name}.{member}" for member in sorted(members & named)]
+    assert not hidden
 
 
 def test_the_map_lists_every_file_once_with_its_own_words() -> None:
