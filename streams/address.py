@@ -1,6 +1,7 @@
 """Where Redis is, as a URL says it: a server, a cluster, or a primary that sentinels watch over."""
 
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
 Topology = Literal["server", "cluster", "sentinel"]
+Option = str | bool | list[ssl.VerifyFlags]
 
 SCHEMES: Mapping[str, tuple[Topology, bool]] = {
     "redis": ("server", False),
@@ -20,6 +22,7 @@ SCHEMES: Mapping[str, tuple[Topology, bool]] = {
 }
 REDIS_PORT = 6_379
 SENTINEL_PORT = 26_379
+STRICTNESS = ("VERIFY_X509_STRICT", "VERIFY_X509_PARTIAL_CHAIN")  # what Python asks for since 3.13
 _NO_URL = "is no URL; a password in it must be percent-encoded"
 
 
@@ -38,7 +41,7 @@ class Address:
     sentinel_username: str | None = field(default=None, repr=False)
     sentinel_password: str | None = field(default=None, repr=False)
     tls: bool = False
-    tls_options: Mapping[str, str | bool] = field(default_factory=dict, repr=False)
+    tls_options: Mapping[str, Option] = field(default_factory=dict, repr=False)
 
 
 def parse_address(url: str) -> Address:
@@ -106,8 +109,8 @@ def _read_database(text: str) -> int:
     return int(text or 0)
 
 
-def _read_options(query: str, topology: Topology, tls: bool) -> dict[str, str | bool]:
-    options: dict[str, str | bool] = {}
+def _read_options(query: str, topology: Topology, tls: bool) -> dict[str, Option]:
+    options: dict[str, Option] = {}
     for name, text in parse_qsl(query, keep_blank_values=True):
         read = OPTIONS.get(name)
         if read is None:
@@ -148,7 +151,14 @@ def _requirement(text: str) -> str:
     return text
 
 
-OPTIONS: Mapping[str, Callable[[str], str | bool]] = {
+def _flags(text: str) -> list[ssl.VerifyFlags]:
+    names = text.split(",")
+    if not set(names) <= set(STRICTNESS):
+        raise ValueError(f"is not {' or '.join(STRICTNESS)}, or both with a comma")
+    return [ssl.VerifyFlags[name] for name in names]
+
+
+OPTIONS: Mapping[str, Callable[[str], Option]] = {
     "db": str,
     "username": str,
     "password": str,
@@ -161,4 +171,6 @@ OPTIONS: Mapping[str, Callable[[str], str | bool]] = {
     "ssl_password": str,
     "ssl_cert_reqs": _requirement,
     "ssl_check_hostname": _truth,
+    "ssl_include_verify_flags": _flags,
+    "ssl_exclude_verify_flags": _flags,
 }

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 import redis
 
+from streams.trust import describe_distrust
+
 ServerError = redis.RedisError  # for packages that know nothing of redis-py
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what reading stored rubbish raises
@@ -117,11 +119,7 @@ def describe(error: BaseException) -> str:
             " LONGSPAN_REDIS_PASSWORD_FILE or LONGSPAN_REDIS_AUTH"
         )
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        said = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
-        return (
-            f"the certificate of Redis is not trusted: {said}; set ssl_ca_certs in LONGSPAN_REDIS_URL to the file of"
-            " the authority that signed it"
-        )
+        return describe_distrust(text)
     if isinstance(error, redis.BusyLoadingError):
         return "Redis is loading its data: wait until it has"
     if isinstance(error, redis.ReadOnlyError) or "instance state changed" in text:

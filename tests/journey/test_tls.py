@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 from longspan.receiver import Receiver
 from machines.catalog import load_catalog
+from streams.client import connect
+from streams.errors import ServerError, describe
+from streams.trust import describe_distrust
 from tests.journey.running import NAMESPACE, is_drained, send, worker
 from tests.journey.test_storm import EXAMPLES, watched
 from tests.journey.traffic import random_traffic
@@ -38,9 +42,14 @@ class Secured:
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """Redis with certificates of its own authority."""
+    with behind_tls(Authority(directory := tmp_path_factory.mktemp("tls")), directory) as secured:
+        yield secured
+
+
+@contextmanager
+def behind_tls(authority: Authority, directory: Path) -> Iterator[Secured]:
+    """Redis with certificates of this authority."""
     assert REDIS is not None
-    directory = tmp_path_factory.mktemp("tls")
-    authority = Authority(directory)
     certificate, key = authority.issue("server")
     own, own_key = authority.issue("client")
     port = free_port()
@@ -78,3 +87,38 @@ def test_what_is_wrong_with_tls_is_told_in_one_line(
     done = longspan("worker", settings={"LONGSPAN_REDIS_URL": f"{scheme}://127.0.0.1:{secured.port}?{chosen}"})
     assert done.returncode == 1
     assert re.fullmatch(f"longspan: .*{said}.*\n", done.stderr), done.stderr
+
+
+def test_a_certificate_of_another_host_is_told(secured: Secured) -> None:
+    url = secured.url.replace("127.0.0.1", "localhost")
+    with connect(url) as client, pytest.raises(ServerError) as refused:
+        client.call("PING")
+    assert re.search("is not trusted: Hostname mismatch.*; let LONGSPAN_REDIS_URL name", describe(refused.value))
+
+
+def test_a_certificate_of_the_older_kind_is_told_and_can_be_let_pass(tmp_path: Path) -> None:
+    with behind_tls(Authority(tmp_path, bare=True), tmp_path) as secured:
+        with connect(f"{secured.url}&ssl_include_verify_flags=VERIFY_X509_STRICT") as client:
+            with pytest.raises(ServerError) as refused:
+                client.call("PING")
+            told = describe(refused.value)
+            assert "Key Identifier; have it and its authority's issued anew" in told
+            (remedy,) = re.findall(r"or set (ssl_\w+=\w+) in LONGSPAN_REDIS_URL", told)
+        with connect(f"{secured.url}&{remedy}") as client:
+            assert client.call("PING") == b"PONG"
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("certificate has expired", "renew it"),
+        ("self-signed certificate in certificate chain", "set ssl_ca_certs"),
+        ("unable to get local issuer certificate", "set ssl_ca_certs"),
+        ("CA cert does not include key usage extension", "issued anew"),
+        ("EE certificate key too weak", "have it replaced"),
+    ],
+)
+def test_each_reason_has_a_remedy_of_its_own(said: str, remedy: str) -> None:
+    told = describe_distrust(f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {said} (_ssl.c:1000)")
+    assert told.startswith(f"the certificate of Redis is not trusted: {said}; ")
+    assert remedy in told

@@ -1,5 +1,6 @@
 """URLs of Redis: what they say, and what is wrong with them, told without showing a password."""
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,17 @@ from streams.address import Address, parse_address
         ("redis://host?username=u&password=p%26q", {"username": "u", "password": "p&q"}),
         ("rediss://host?ssl_cert_reqs=none", {"tls": True, "tls_options": {"ssl_cert_reqs": "none"}}),
         ("rediss://host?ssl_check_hostname=no", {"tls_options": {"ssl_check_hostname": False}}),
+        (
+            "rediss://host?ssl_exclude_verify_flags=VERIFY_X509_STRICT,VERIFY_X509_PARTIAL_CHAIN",
+            {
+                "tls_options": {
+                    "ssl_exclude_verify_flags": [
+                        ssl.VerifyFlags.VERIFY_X509_STRICT,
+                        ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN,
+                    ]
+                }
+            },
+        ),
         (
             "unix:///run/redis.sock?db=2&password=p",
             {"path": "/run/redis.sock", "nodes": (), "database": 2, "password": "p"},
@@ -76,6 +88,10 @@ def test_a_url_says_where_redis_is_and_how_to_sign_in(url: str, meant: dict[str,
         ("redis://host?ssl_cert_reqs=none", "has ssl_cert_reqs without TLS: write rediss"),
         ("redis://host?sentinel_password=x", "has sentinel_password without sentinels"),
         ("rediss://host?ssl_cert_reqs=maybe", "has ssl_cert_reqs, which is not none, optional or required"),
+        (
+            "rediss://host?ssl_exclude_verify_flags=STRICT",
+            "flags, which is not VERIFY_X509_STRICT or VERIFY_X509_PARTIAL",
+        ),
         ("rediss://host?ssl_check_hostname=perhaps", "has ssl_check_hostname, which is neither true nor false"),
         ("rediss://host?ssl_ca_certs=/nowhere/ca.pem", "has ssl_ca_certs, which is no file: /nowhere/ca.pem"),
         ("rediss://host?ssl_ca_path=/nowhere", "has ssl_ca_path, which is no directory: /nowhere"),
