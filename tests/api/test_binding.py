@@ -151,11 +151,14 @@ def test_rubbish_in_a_batch_is_one_item_that_is_refused(item: str) -> None:
     assert [type(each) for each in items] == [Prepared, EventError]
 
 
+def _nested(levels: int) -> str:
+    return json.dumps(WHOLE)[:-1] + ', "data": ' + '{"a":' * levels + "1" + "}" * (levels + 1)
+
+
 def test_a_batch_that_is_nested_too_deep_is_refused() -> None:
-    event = json.dumps(WHOLE)[:-1] + ', "data": ' + '{"a":' * 50_000 + "1" + "}" * 50_001
     with pytest.raises(Problem, match="nested too deep"):
-        _read([("content-type", BATCH)], f"[{event}]")
-    assert _fault([("content-type", STRUCTURED)], event)[1].startswith("is nested deeper")
+        _read([("content-type", BATCH)], f"[{_nested(1_000_000)}]")  # since Python 3.14 the stack is the limit
+    assert _fault([("content-type", STRUCTURED)], _nested(10_000))[1].startswith("is nested deeper")
 
 
 def test_a_batch_of_too_many_events_is_refused() -> None:

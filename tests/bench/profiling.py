@@ -20,7 +20,7 @@ from tests.bench.scenario import EVENTS_PER_WORKFLOW, SPANS_PER_WORKFLOW, events
 from tests.support.servers import REDIS, VALKEY, running
 
 ROOT = Path(__file__).parents[2]
-PY_SPY = "py-spy==0.4.1"
+PY_SPY = "py-spy==0.4.3"
 RATE = 200  # samples a second
 PATIENCE_SECONDS = 60.0  # for the profiler to write down what it has seen
 FORBIDDEN = (
