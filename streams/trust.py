@@ -2,12 +2,11 @@
 
 import re
 
+_AUTHORITY = "set ssl_ca_certs in LONGSPAN_REDIS_URL to the file of the authority that signed it"
+
 # OpenSSL's words (X509_verify_cert_error_string), and what helps.
 _REMEDIES = (
-    (
-        r"issuer certificate|self[- ]signed|verify the first",
-        "set ssl_ca_certs in LONGSPAN_REDIS_URL to the file of the authority that signed it",
-    ),
+    (r"issuer certificate|self[- ]signed|verify the first", _AUTHORITY),
     (r"expired|not yet valid", "renew it, or correct the clock of this machine"),
     (
         r"mismatch",
@@ -25,5 +24,6 @@ _REMEDIES = (
 def describe_distrust(text: str) -> str:
     """One line from what `ssl` said: text with `certificate verify failed: ...`."""
     said = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
-    remedy = next((remedy for words, remedy in _REMEDIES if re.search(words, said, re.IGNORECASE)), "have it replaced")
+    known = (remedy for words, remedy in _REMEDIES if re.search(words, said, re.IGNORECASE))
+    remedy = next(known, f"have it replaced, or {_AUTHORITY}")
     return f"the certificate of Redis is not trusted: {said}; {remedy}"
