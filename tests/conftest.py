@@ -1,7 +1,7 @@
 """Fixtures that every test may ask for. Each test gets a key prefix of its own, so one server serves them all."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -17,6 +17,14 @@ from tests.support.servers import REDIS, VALKEY, Server, running
 settings.register_profile("same", derandomize=True)
 if not EXPLORING:
     settings.load_profile("same")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test has logged may hold lone surrogates, which no report takes from one process to another."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -126,6 +126,16 @@ def test_the_test_command_of_the_readme_finds_the_tests(clone: Clone) -> None:
     assert "tests/journey/test_fresh_clone.py" in found.stdout
 
 
+def test_all_tests_are_shared_out_and_chosen_ones_run_in_one_process(clone: Clone) -> None:
+    one = "tests/machines/test_names.py"
+    shared = clone.run("scripts/test", FIRST_SECONDS, PYTEST_ADDOPTS=one)
+    assert shared.returncode == 0, shared.stdout
+    assert re.search(r"\d workers? \[", shared.stdout)
+    chosen = clone.run(f"scripts/test {one}", FIRST_SECONDS)
+    assert chosen.returncode == 0, chosen.stdout
+    assert not re.search(r"\d workers? \[", chosen.stdout)
+
+
 def test_the_demo_of_the_readme_shows_workflows_until_it_is_interrupted(clone: Clone) -> None:
     with clone.running(_block("scripts/demo\n"), {}) as demo:
         wait_for(lambda: "risk-calculation" in demo.text or not demo.alive, 60)
