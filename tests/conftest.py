@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -20,11 +21,23 @@ if not EXPLORING:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a test has logged may hold lone surrogates, which no report takes from one process to another."""
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed shows what its processes logged. No report is passed on with a lone surrogate in it."""
     report = yield
+    if report.when == "call" and report.failed and isinstance(item, pytest.Function):
+        report.sections += _logs(item.funcargs.get("tmp_path"))
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+def _logs(room: object) -> list[tuple[str, str]]:
+    """The ends of the logs below a test's directory, by their names; none where it has no directory."""
+    if not isinstance(room, Path):
+        return []
+    return [
+        (f"end of {log.relative_to(room)}", log.read_text(errors="replace")[-3_000:])
+        for log in sorted(room.rglob("*.log"))
+    ]
 
 
 @pytest.fixture(scope="session")
