@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from spans.dispatch import Refusal
-from streams.errors import FencedError, SpoiltPartitionError
+from streams.errors import FencedError, MovingError, SpoiltPartitionError
+from streams.keys import partition_of
 from streams.outbox import Acknowledgement, Outbox
 from streams.resting import Resting
 
@@ -68,6 +69,9 @@ class Debts:
         if isinstance(error, SpoiltPartitionError):
             self._resting.rest(partition, error)
             return
+        if isinstance(error, MovingError):
+            self._resting.rest_shortly(partition)
+            return
         owed = self._owed[partition]
         owed.popleft()
         if not owed:
@@ -82,9 +86,15 @@ class Debts:
 
     def _acknowledge(
         self, parts: Mapping[int, tuple[bytes, Acknowledgement]]
-    ) -> dict[int, SpoiltPartitionError | FencedError | None]:
+    ) -> dict[int, SpoiltPartitionError | FencedError | MovingError | None]:
         now_ms = self._now_ms()
         children = [child for _, part in parts.values() for child in part.children]
-        if children:  # first: once their parent is acknowledged, nobody would come back to them
-            self._outbox.deliver_children(children, now_ms)
-        return self._outbox.acknowledge_each(parts, now_ms)
+        # First: once their parent is acknowledged, nobody would come back to them.
+        moving = self._outbox.deliver_children(children, now_ms) if children else set()
+        waiting = {
+            number
+            for number, (_, part) in parts.items()
+            if any(partition_of(workflow_id, self._outbox.partitions) in moving for workflow_id, _ in part.children)
+        }
+        known = {number: owed for number, owed in parts.items() if number not in waiting}
+        return self._outbox.acknowledge_each(known, now_ms) | dict.fromkeys(waiting, MovingError())

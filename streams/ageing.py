@@ -12,7 +12,7 @@ from streams.batch import Folder
 from streams.client import Client, check_kind
 from streams.commit import Commit
 from streams.counts import find_running
-from streams.errors import FencedError, KeyTypeError
+from streams.errors import FencedError, KeyTypeError, MovingError
 from streams.indexed import PART_AGE_MS
 from streams.keys import Keys
 from streams.lease import Lease
@@ -46,7 +46,7 @@ class Ageing:
         for partition, (members, reached_ms) in self._come_of_age(due, until_ms, failed).items():
             try:
                 self._note(partition, leases[partition], members, reached_ms, now_ms)
-            except (FencedError, KeyTypeError) as error:
+            except (FencedError, KeyTypeError, MovingError) as error:
                 failed[partition] = error
             else:
                 if reached_ms == until_ms:

@@ -3,9 +3,8 @@
 import logging
 from collections.abc import Collection, Sequence
 
-from redis.exceptions import TryAgainError
-
 from streams.client import Client
+from streams.errors import MovingError
 from streams.keys import Keys
 from streams.scripts import ARRIVALS
 
@@ -35,7 +34,7 @@ class Arrivals:
         than the server's time. Raises redis.RedisError."""
         try:
             server_ms, first, *progress = ARRIVALS.call(self._client, [self._keys.events, self._keys.routed], [])
-        except TryAgainError:
+        except MovingError:
             return dict.fromkeys(partitions, 0)  # the ingress stream is moving to another node of the cluster
         clock_ms = min(now_ms, int(server_ms))
         watched_ms = min(max(now_ms - self._looked_ms, 0), LOOK_MS)

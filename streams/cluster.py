@@ -20,6 +20,7 @@ from streams.slots import by_slot, slot_of
 
 REDIRECTIONS = 16  # in a row, as many as redis-py follows
 PAUSES_SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)  # for what is refused but not sent elsewhere: 0.3 s in all
+WRITING, WRITING_PAUSES = ("EVALSHA", "EVAL"), 3  # who writes leaves the partition alone then, and goes on with others
 
 
 class Cluster:
@@ -41,12 +42,23 @@ class Cluster:
     def send(self, commands: Sequence[Command]) -> list[Any]:
         """The reply to each command, or the redis.ResponseError, such as TryAgainError for a script whose keys are
         being moved. Raises redis.RedisError when a connection failed or a slot cannot be reached."""
+        replies = self._send(commands)
+        for index, reply in enumerate(replies):
+            if _is_split(commands[index], reply):
+                # Each key by itself: one that is not on the one node is on the other.
+                found = self._send([("GET", key) for key in commands[index][1:]])
+                replies[index] = [None if isinstance(each, redis.ResponseError) else each for each in found]
+        return replies
+
+    def _send(self, commands: Sequence[Command]) -> list[Any]:
         replies: list[Any] = [None] * len(commands)
         waiting = list(range(len(commands)))
         asked: dict[int, tuple[str, int]] = {}
-        pauses = iter(PAUSES_SECONDS)
+        pauses, paused = iter(PAUSES_SECONDS), 0
         for _ in range(REDIRECTIONS):
             waiting = self._try(commands, replies, waiting, asked)
+            if paused >= WRITING_PAUSES:
+                waiting = [index for index in waiting if not _is_writing(commands[index], replies[index])]
             if not waiting:
                 return replies
             if any(isinstance(replies[index], (TryAgainError, ClusterDownError)) for index in waiting):
@@ -54,6 +66,7 @@ class Cluster:
                 if pause_seconds is None:
                     break
                 time.sleep(pause_seconds)
+                paused += 1
         for index in waiting:
             if not isinstance(replies[index], TryAgainError):
                 raise replies[index]
@@ -116,7 +129,7 @@ class Cluster:
                     moved.append(answer)
                 elif isinstance(answer, AskError):
                     asked[index] = answer.host or node.host, answer.port
-                if isinstance(answer, (AskError, TryAgainError, ClusterDownError)):
+                if _is_refused(answer) and not _is_split(commands[index], answer):
                     refused.append(index)
         if any(isinstance(replies[index], (ClusterDownError, redis.ReadOnlyError)) for index in waiting):
             self._refresh()
@@ -166,6 +179,18 @@ class Cluster:
             self._known = None
             for pool in _pools(known):
                 pool.disconnect(inuse_connections=False)
+
+
+def _is_refused(reply: object) -> bool:
+    return isinstance(reply, (AskError, TryAgainError, ClusterDownError))
+
+
+def _is_split(command: Command, reply: object) -> bool:
+    return isinstance(reply, TryAgainError) and command[0] == "MGET"
+
+
+def _is_writing(command: Command, reply: object) -> bool:
+    return isinstance(reply, TryAgainError) and command[0] in WRITING
 
 
 def _pools(cluster: Any) -> list[ConnectionPool]:

@@ -9,6 +9,7 @@ import redis
 from streams.trust import describe_distrust
 
 ServerError = redis.RedisError  # for packages that know nothing of redis-py
+MovingError = redis.exceptions.TryAgainError  # a slot is on its way to another node, and the keys are on both
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what reading stored rubbish raises
 

@@ -10,7 +10,7 @@ from machines.errors import EventError
 from machines.events import encode_event
 from streams.bell import Bell
 from streams.client import BLOCK_MS, Client
-from streams.errors import KeyTypeError, check_type
+from streams.errors import KeyTypeError, MovingError, check_type
 from streams.keys import Keys, partition_of
 from streams.pace import Pace
 from streams.pieces import Pieces
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 START = b"0-0"
 MOST_ENTRIES = 250  # in one round trip: some milliseconds in which Redis serves nobody else
+LOOK_EVERY = 64  # batches: a blocked partition is tried again though there is always something else to do
 
 
 def emit(client: Client, keys: Keys, entries: Iterable[Mapping[bytes, bytes]]) -> list[bytes]:
@@ -35,7 +36,8 @@ class Router:
 
     Any number of routers may run at once: each partition remembers the last ingress entry that it was given, and
     passes over what comes again. What every partition has is trimmed from the ingress stream. Entries of a partition
-    where a key holds another type stay there, and are tried again whenever nothing else is to be done.
+    where a key holds another type, or whose slot is on its way to another node, stay there, and are tried again
+    whenever nothing else is to be done, and in between.
     """
 
     def __init__(self, client: Client, keys: Keys, partitions: int) -> None:
@@ -43,7 +45,8 @@ class Router:
         self._keys = keys
         self._partitions = partitions
         self._cursor: bytes = START
-        self._blocked: dict[int, bytes] = {}  # by partition, its first entry that waits: no later one may overtake it
+        self._blocked: dict[int, Pieces] = {}  # by partition, the first that wait: no later entry may overtake them
+        self._batches = 0  # since they were tried
         self._in_doubt = True  # whether the stream still is the one that the partitions' positions are of
         self._told: set[str] = set()
         self._pace = Pace(MOST_ENTRIES)
@@ -60,6 +63,8 @@ class Router:
         Raises redis.RedisError, and KeyTypeError where the ingress key itself holds another type.
         """
         name = self._keys.events
+        if self._blocked:
+            self._try_again()
         entries = self._bell.read({name: self._cursor}, self._pace.count, block_ms).get(name)
         if not entries:
             if self._blocked:
@@ -72,7 +77,7 @@ class Router:
         self._route(entries)
         self._cursor = entries[-1][0]
         if self._blocked:
-            self._client.call("XTRIM", name, "MINID", min(self._blocked.values(), key=order))
+            self._client.call("XTRIM", name, "MINID", min((call.first for call in self._blocked.values()), key=order))
             self._note_passed_over()
         else:
             # MINID keeps the id it names, and the one after the highest cannot be written.
@@ -83,9 +88,17 @@ class Router:
     def _begin(self) -> None:
         self._cursor = START
         self._blocked = {}
+        self._batches = 0
+
+    def _try_again(self) -> None:
+        self._batches += 1
+        if self._batches >= LOOK_EVERY:
+            self._batches = 0
+            if len(self._give(self._blocked)) < len(self._blocked):
+                self._begin()  # what came behind them waits in the stream
 
     def _route(self, entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> None:
-        """Route entries, but those of blocked partitions: a partition is blocked when a key holds another type."""
+        """Route entries, but those of blocked partitions: a partition is blocked when it could not take some."""
         calls: dict[int, Pieces] = {}
         for entry_id, flat in entries:
             fields = dict(zip(flat[::2], flat[1::2], strict=True))
@@ -98,19 +111,27 @@ class Router:
             _of(calls, partition_of(event.subject, self._partitions)).add_event(entry_id, encode_event(event))
         for partition in self._blocked:
             calls.pop(partition, None)
+        self._blocked |= self._give(calls)
+
+    def _give(self, calls: Mapping[int, Pieces]) -> dict[int, Pieces]:
+        """Give partitions what is theirs; those that could not take it."""
         scripted = [(routing_keys(self._keys.of(partition)), call.arguments()) for partition, call in calls.items()]
+        refused: dict[int, Pieces] = {}
         for (partition, call), reply in zip(calls.items(), ROUTE.call_each(self._client, scripted), strict=True):
-            if isinstance(reply, Exception):
-                raise reply
             try:
+                if isinstance(reply, Exception):
+                    raise reply
                 check_type(reply)
+            except MovingError:  # its slot is being moved, and the keys are on two nodes meanwhile
+                refused[partition] = call
             except KeyTypeError as error:
-                self._blocked[partition] = call.first
+                refused[partition] = call
                 self._tell(f"the events of a partition wait in {self._keys.events.decode()}: {error}")
+        return refused
 
     def _note_passed_over(self) -> None:
         """Say how far the others are, so that their deadlines need not wait for what is blocked."""
-        passed_over = b" ".join(b"%d %s" % each for each in self._blocked.items())
+        passed_over = b" ".join(b"%d %s" % (number, call.first) for number, call in self._blocked.items())
         try:
             check_type(PASS_OVER.call(self._client, [self._keys.routed], [self._cursor, passed_over]))
         except KeyTypeError as error:

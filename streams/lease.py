@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import redis
 
 from streams.client import Client
-from streams.errors import KeyTypeError, check_type, is_wrong_type
+from streams.errors import KeyTypeError, MovingError, check_type, is_wrong_type
 from streams.keys import PartitionKeys
 from streams.owner import is_dead
 from streams.scripts import CLAIM, HOLD, RENEW, Script
@@ -46,7 +46,8 @@ def find_free(client: Client, leases: Sequence[bytes], now_ms: int) -> list[int]
 def claim_each(
     client: Client, owned: Sequence[PartitionKeys], owner: str, lease_ms: int
 ) -> list[Lease | KeyTypeError | None]:
-    """Take partitions that nobody holds, or whose holder died on this machine; None for one that somebody holds.
+    """Take partitions that nobody holds, or whose holder died on this machine; None for one that somebody holds, or
+    whose slot is being moved.
 
     Raises redis.RedisError.
     """
@@ -119,6 +120,8 @@ def _take_each(
     left_behind: dict[int, bytes] = {}
     for index, reply in enumerate(replies):
         taken.append(None)
+        if isinstance(reply, MovingError):
+            continue
         if isinstance(reply, Exception):
             raise reply
         try:

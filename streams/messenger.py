@@ -4,12 +4,11 @@ import logging
 from collections.abc import Iterable, Sequence
 
 import redis
-from redis.exceptions import TryAgainError
 
 from machines.events import Event, encode_event
 from machines.messages import decode_parent_ended, deliver, is_broadcast
 from streams.client import Client
-from streams.errors import UNREADABLE, KeyTypeError, check_type, is_wrong_type, or_else
+from streams.errors import UNREADABLE, KeyTypeError, MovingError, check_type, is_wrong_type, or_else
 from streams.indexes import CHILDREN, START_BYTES, spell
 from streams.keys import Keys, partition_of
 from streams.messages import BROADCAST, Sent, encode_broadcast, read_sent
@@ -125,7 +124,7 @@ class Messenger:
                 if isinstance(reply, Exception):
                     raise reply
                 check_type(reply)
-            except (KeyTypeError, TryAgainError) as error:  # or a slot is on its way to another node
+            except (KeyTypeError, MovingError) as error:  # or a slot is on its way to another node
                 self._blocked[sender][target] = call.first
                 if isinstance(error, KeyTypeError):
                     self._tell(f"messages to partition {target} wait in their senders' partitions: {error}")

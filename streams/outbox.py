@@ -9,7 +9,7 @@ import msgspec
 import redis
 
 from streams.client import Client, read_streams
-from streams.errors import UNREADABLE, FencedError, KeyTypeError, SpoiltPartitionError, check_type
+from streams.errors import UNREADABLE, FencedError, KeyTypeError, MovingError, SpoiltPartitionError, check_type
 from streams.journals import OpenJournal, open_journals
 from streams.keys import Keys, partition_of, run_member
 from streams.scripts import ACKNOWLEDGE, REFUSE
@@ -126,12 +126,13 @@ class Outbox:
 
     def acknowledge_each(
         self, parts: Mapping[int, tuple[bytes, Acknowledgement]], now_ms: int
-    ) -> dict[int, SpoiltPartitionError | FencedError | None]:
+    ) -> dict[int, SpoiltPartitionError | FencedError | MovingError | None]:
         """Take entries out of the outbox, keep or drop trace states, and let the retention of ended runs begin.
 
         In one round trip; what became of each partition, None where all is well. With a nonce, the one under which the
         spans were sent, it counts only while the partition's export lease has it: also one that ran out, as long as
-        nobody took it. Else nothing is written, and it is a FencedError.
+        nobody took it. Else nothing is written, and it is a FencedError. Nor is anything where the partition's slot is
+        being moved, which is a MovingError.
         """
         if not parts:
             return {}
@@ -147,8 +148,11 @@ class Outbox:
                     [nonce, len(part.entry_ids), *part.entry_ids, len(part.ended), *marks, *states],
                 )
             )
-        outcomes: dict[int, SpoiltPartitionError | FencedError | None] = {}
+        outcomes: dict[int, SpoiltPartitionError | FencedError | MovingError | None] = {}
         for partition, reply in zip(parts, ACKNOWLEDGE.call_each(self._client, calls), strict=True):
+            if isinstance(reply, MovingError):
+                outcomes[partition] = reply
+                continue
             if isinstance(reply, Exception):
                 raise reply
             outcomes[partition] = None
@@ -160,10 +164,11 @@ class Outbox:
                 outcomes[partition] = FencedError(partition)
         return outcomes
 
-    def deliver_children(self, runs: Sequence[tuple[str, int]], now_ms: int) -> None:
+    def deliver_children(self, runs: Sequence[tuple[str, int]], now_ms: int) -> set[int]:
         """Let the retention begin of runs, of any partition, whose spans were sent with those of their parent.
 
-        It is no matter of leases: whoever sent them says so, and may say it twice.
+        The partitions where that has to be tried again, since their slots are being moved. It is no matter of leases:
+        whoever sent them says so, and may say it twice.
         """
         by_partition: dict[int, list[bytes]] = {}
         for workflow_id, run in runs:
@@ -174,7 +179,11 @@ class Outbox:
             keys = self._keys.of(partition)
             marks = [part for member in members for part in (now_ms, member)]
             calls.append(([keys.outbox, keys.ended, keys.exporter], [b"", 0, len(members), *marks]))
+        moving: set[int] = set()
         for partition, reply in zip(by_partition, ACKNOWLEDGE.call_each(self._client, calls), strict=True):
+            if isinstance(reply, MovingError):
+                moving.add(partition)
+                continue
             if isinstance(reply, Exception):
                 raise reply
             try:
@@ -182,6 +191,7 @@ class Outbox:
             except SpoiltPartitionError as error:
                 # The parent's partition is well, and has to go on.
                 logger.error("children were delivered, but stay unmarked: %s", error, extra={"partition": partition})
+        return moving
 
     def children(self, runs: Sequence[tuple[str, int]]) -> list[OpenJournal | Exception | None]:
         """The journals of runs, of any partition, begun in one go; None where there is none, or why it cannot be read.

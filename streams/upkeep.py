@@ -15,7 +15,7 @@ from streams.arrivals import Arrivals
 from streams.batch import Folder
 from streams.client import Client, check_kind
 from streams.commit import Commit
-from streams.errors import FencedError, KeyTypeError
+from streams.errors import FencedError, KeyTypeError, MovingError
 from streams.firing import Firing
 from streams.indexed import PART_AGE_MS, Indexed, index
 from streams.keys import Keys
@@ -86,7 +86,7 @@ class Upkeep:
                     check_kind(self._client, key, "zset")
                     raise members
                 seen_to = self._see_to(see_to, partition, leases[partition], members, until_ms)
-            except (FencedError, KeyTypeError) as error:
+            except (FencedError, KeyTypeError, MovingError) as error:
                 failed[partition] = error
             else:
                 more = more or (seen_to and len(members) == BATCH)

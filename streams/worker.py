@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import redis
-from redis.exceptions import TryAgainError
 
 from machines.catalog import Catalog
 from machines.changes import Limits
@@ -16,7 +15,7 @@ from streams.batch import Folder
 from streams.beginnings import NameTrace
 from streams.bell import ring_at_end
 from streams.client import BLOCK_MS, Client
-from streams.errors import FencedError, StreamsError
+from streams.errors import FencedError, MovingError, StreamsError
 from streams.holdings import Holdings
 from streams.keys import Keys
 from streams.messenger import Messenger
@@ -190,12 +189,12 @@ class Worker:
                     self._reindexing.see_to(partition, lease)
                     self._upkeep.release_parked(partition, lease, self._now_ms())
                 self._taken.remove(partition)
-            except StreamsError as error:
+            except (StreamsError, MovingError) as error:
                 self._recover(partition, error)
 
     def _recover(self, partition: int, error: Exception) -> None:
         """After a commit that was refused: go on from what Redis says, or let the partition go."""
-        if not isinstance(error, (StreamsError, TryAgainError)):
+        if not isinstance(error, (StreamsError, MovingError)):
             raise error
         if not self._holdings.reread(partition):
             return

@@ -103,6 +103,16 @@ def test_a_script_whose_keys_are_being_moved_is_refused_alone_and_runs_when_they
         assert client.call(*script) == 4
 
 
+def test_keys_that_are_read_together_are_read_one_by_one_while_they_are_on_two_nodes(
+    cluster_server: ClusterServer, client: Client, prefix: str
+) -> None:
+    one, other, none, wrong = (f"{prefix}:{{{prefix}}}:{number}".encode() for number in range(4))
+    client.call_all([("SET", one, "1"), ("SET", other, "2"), ("RPUSH", wrong, "x")])
+    with closing(SlotMover(cluster_server, [one], SEED)) as mover, mover.half_way(key_slot(one)) as migrate:
+        migrate(one)
+        assert client.call_all([("MGET", one, other, none, wrong), ("GET", other)]) == [[b"1", b"2", None, None], b"2"]
+
+
 def test_a_commit_in_a_slot_that_is_being_moved_is_whole_although_keys_were_emptied_on_the_way(
     cluster_server: ClusterServer, client: Client, prefix: str
 ) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from machines.events import decode_event
 from streams.errors import KeyTypeError
-from streams.ingress import Router
+from streams.ingress import LOOK_EVERY, Router
 from streams.keys import partition_of
 from tests.streams.interruption import Hook, Interrupted, Turns
 from tests.streams.site import PARTITIONS, Site
@@ -171,6 +171,24 @@ def test_where_one_partition_is_blocked_the_others_go_on_and_nothing_overtakes(
     assert len(routed(site)[partition_of(free, PARTITIONS)]) == 2
     assert site.client.xlen(site.keys.events) == 0
     assert len(caplog.records) == 1
+
+
+def test_a_blocked_partition_is_tried_again_although_there_is_always_something_else_to_do(site: Site) -> None:
+    blocked, free = site.of("w"), next(name for name in map(str, range(99)) if site.of(name) != site.of("w"))
+    site.client.call("SET", blocked.events, "someone else's")
+    sent = [site.event("w", "started")]
+    site.emit(*sent)
+    router = site.router()
+    router.step(0)
+    for number in range(LOOK_EVERY):
+        if number == LOOK_EVERY // 2:
+            site.client.delete(blocked.events)
+        site.emit(event := site.event("w", "moved"), site.event(free, "moved"))
+        sent.append(event)
+        router.step(0)
+    assert routed(site)[partition_of("w", PARTITIONS)] == [event[b"id"].decode() for event in sent]
+    assert len(routed(site)[partition_of(free, PARTITIONS)]) == LOOK_EVERY
+    assert site.client.xlen(site.keys.events) == 0
 
 
 def test_an_ingress_key_of_the_wrong_type_is_named(site: Site) -> None:
