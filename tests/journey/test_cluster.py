@@ -9,7 +9,9 @@ from redis.crc import key_slot
 
 from longspan.receiver import Receiver
 from machines.catalog import load_catalog
+from streams.client import connect
 from streams.keys import Keys, partition_of
+from streams.lookup import look_up
 from tests.journey.running import NAMESPACE, WorkerProcess, dead_letters, is_drained, send, worker
 from tests.journey.storm import Storm
 from tests.journey.test_storm import EXAMPLES, ended_runs, watched, write_machines
@@ -88,6 +90,8 @@ def test_a_slot_that_is_half_way_for_long_holds_up_its_own_partition_alone(
                         send(client, prefix, [began[number] | {"id": "2", "type": "com.example.risk.cancelled"}])
                         due = set(names[: number + 1]) - moving
                         wait_for(watched(partial(_have_ended, receiver, due), process.check), 60)
+                    with connect(cluster_server.url) as asking:
+                        assert all(look_up(asking, keys, PARTITIONS, name, 1) for name in names)
                 wait_for(watched(partial(_have_ended, receiver, set(names)), process.check), 60)
             assert "waits" not in process.log.read_text()
 
